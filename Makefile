@@ -1,0 +1,44 @@
+# make demo    a private named, a feed and a block, from nothing, in demo/
+# make test    the whole suite, against a real named
+# make lint    ruff and mypy
+# make bench   figures as a table (N=1000000 for a large feed)
+# make docs    write the generated reference anew
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+N ?= 100000
+WORKERS ?= 2
+
+.PHONY: demo test lint bench docs wheel clean
+
+$(VENV)/ready: pyproject.toml deploy/demo/prepare
+	@test -n "$(PYTHON)" || { echo "rpzctl needs Python 3.11 or later" >&2; exit 1; }
+	deploy/demo/prepare "$(PYTHON)"
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/demo/run demo
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/ready
+	$(BIN)/python bench/run.py --names $(N)
+
+docs: $(VENV)/ready
+	$(BIN)/python docs/generate.py
+
+wheel: $(VENV)/ready
+	$(BIN)/python -m hatchling build -t wheel
+
+clean:
+	rm -rf $(VENV) dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
