@@ -1,0 +1,329 @@
+"""A plan made into files: zone files, saved rows and fragments of the next generation."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from rpzctl import check, process, render, serial, times
+from rpzctl.config import Config
+from rpzctl.errors import CheckFailed, RpzctlError
+from rpzctl.plan import Candidate, Plan, zone_digest
+from rpzctl.rows import Diff
+from rpzctl.store import FRAGMENTS, SINKHOLE, Manifest, Store, ZoneEntry, link
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Target(NamedTuple):
+    """The policy as it should be published."""
+
+    zones: tuple[Candidate, ...]
+    """policy zones in order of precedence"""
+    sinkhole: Candidate
+    sinkholes: tuple[str, ...]
+    fragments: Mapping[str, str]
+
+
+class Step(NamedTuple):
+    """From which generation (`base`) to which policy (`target`), when and where."""
+
+    config: Config
+    store: Store
+    base: Manifest | None
+    target: Target
+    now: datetime
+    prebuilt: Mapping[str, tuple[ZoneEntry, Path]] = MappingProxyType({})
+    """zones that were written already, under their serials, and the folder they are in"""
+
+
+def file_of(origin: str) -> str:
+    """Return the file name of a zone in a generation."""
+    return f"{origin}.zone"
+
+
+def next_serial(config: Config, base: Manifest | None, origin: str, now: datetime) -> int:
+    """Return the serial for a new version of the zone `origin`."""
+    last = base.serials.get(origin) if base else None
+    return serial.following(last, now, config.policy.serial)
+
+
+def build_zone(candidate: Candidate, folder: Path, number: int) -> ZoneEntry:
+    """Write the zone of `candidate` and its rows into `folder` under the serial `number`."""
+    rows, drawn = candidate.rows, candidate.drawn
+    assert rows is not None and drawn is not None, "a kept zone is linked, not built"  # noqa: S101, PT018 - the caller's duty
+    head, tail = drawn.frame.stamped(number)
+    path = folder / file_of(candidate.origin)
+    with path.open("wb") as out:
+        out.write(head)
+        rows.write(out, drawn.shapes)
+        length = out.tell() - len(head)
+        out.write(tail)
+    is_sinkhole = candidate.origin == SINKHOLE
+    rows_file = None if is_sinkhole else candidate.origin + rows.suffix
+    if rows_file:
+        rows.save(folder / rows_file)
+    return ZoneEntry(
+        origin=candidate.origin,
+        kind="sinkhole" if is_sinkhole else "policy",
+        file=path.name,
+        serial=number,
+        digest=zone_digest(drawn, rows.digest()),
+        rows=len(rows),
+        frame=drawn.frame,
+        span=(len(head), length),
+        rows_file=rows_file,
+        rows_digest=rows.digest(),
+        sha256=file_digest(path),
+        inputs=candidate.inputs,
+    )
+
+
+def link_zone(entry: ZoneEntry, source: Path, folder: Path) -> ZoneEntry:
+    """Take over a zone's files from the generation in `source`."""
+    for name in (entry.file, entry.rows_file):
+        if name:
+            link(source / name, folder / name)
+    return entry
+
+
+def restamp_zone(entry: ZoneEntry, source: Path, folder: Path, number: int) -> ZoneEntry:
+    """Write a zone of the generation in `source` anew: the same content, a higher serial.
+
+    A file that is older than what named has loaded would be passed over, and a lower serial
+    would leave secondaries behind, so flipping back is not enough.
+    """
+    head, tail = entry.frame.stamped(number)
+    start, length = entry.span
+    with (source / entry.file).open("rb") as old, (folder / entry.file).open("wb") as new:
+        new.write(head)
+        old.seek(start)
+        left = length
+        while left and (block := old.read(min(left, 1 << 20))):
+            new.write(block)
+            left -= len(block)
+        new.write(tail)
+    if entry.rows_file:
+        link(source / entry.rows_file, folder / entry.rows_file)
+    return entry._replace(
+        serial=number, span=(len(head), length), sha256=file_digest(folder / entry.file)
+    )
+
+
+def build(step: Step, folder: Path) -> Manifest:
+    """Write the generation after `step.base` into `folder`; return its manifest.
+
+    Zones that say the same as in `base` are linked, not written.
+    """
+    config, store, base, target, now = step.config, step.store, step.base, step.target, step.now
+    zones: dict[str, ZoneEntry] = {}
+    for candidate in (*target.zones, target.sinkhole):
+        origin = candidate.origin
+        old = base.zones.get(origin) if base else None
+        if base and old and (candidate.kept or old.digest == candidate.digest):
+            inputs = candidate.inputs or old.inputs
+            zones[origin] = link_zone(old, store.folder(base), folder)._replace(inputs=inputs)
+        elif origin in step.prebuilt:
+            entry, source = step.prebuilt[origin]
+            zones[origin] = link_zone(entry, source, folder)
+        else:
+            number = next_serial(config, base, origin, now)
+            zones[origin] = build_zone(candidate, folder, number)
+    for name, text in target.fragments.items():
+        path = folder / name
+        old_path = store.folder(base) / name if base else None
+        if old_path and old_path.is_file() and old_path.read_text(encoding="utf-8") == text:
+            link(old_path, path)
+        else:
+            path.write_text(text, encoding="utf-8")
+    return Manifest(
+        generation=store.next_number(),
+        made=times.show(now),
+        zones=zones,
+        sinkholes=target.sinkholes,
+        serials={**(base.serials if base else {}), **{o: z.serial for o, z in zones.items()}},
+    )
+
+
+class Content(NamedTuple):
+    """What a generation said: each zone and the folder its files are in, and the fragments."""
+
+    zones: Mapping[str, tuple[ZoneEntry, Path]]
+    fragments: Mapping[str, str]
+    sinkholes: tuple[str, ...]
+
+
+def content(store: Store, good: Manifest) -> Content:
+    """Return what the generation `good` said. Raises `RpzctlError`."""
+    folder = store.folder(good)
+    try:
+        texts = {name: (folder / name).read_text(encoding="utf-8") for name in FRAGMENTS}
+    except OSError as fault:
+        raise RpzctlError(f"cannot read {fault.filename}: {fault.strerror}") from None
+    zones = {origin: (entry, folder) for origin, entry in good.zones.items()}
+    return Content(zones, texts, good.sinkholes)
+
+
+def mixed(config: Config, store: Store, good: Manifest, current: Manifest) -> Content:
+    """Return the feed zones of `good` under the operator's zone and sinkholes of `current`."""
+    old, new = content(store, good), content(store, current)
+    zones = {**old.zones}
+    for origin in (config.policy.operator_zone, SINKHOLE):
+        zones[origin] = new.zones[origin]
+    texts = dict(old.fragments)
+    if new.sinkholes != old.sinkholes:
+        policy_zones = [origin for origin in zones if origin != SINKHOLE]
+        env = render.environment(config)
+        texts["zones.conf"] = fragments(env, config, store, policy_zones, new.sinkholes)[
+            "zones.conf"
+        ]
+    return Content(zones, texts, new.sinkholes)
+
+
+def rebuild(
+    config: Config, store: Store, wanted: Content, failed: Manifest, folder: Path, now: datetime
+) -> Manifest:
+    """Write `wanted` into `folder` as the generation after `failed`."""
+    zones = {}
+    for origin, (entry, source) in wanted.zones.items():
+        later = failed.zones.get(origin)
+        if later is not None and later.serial == entry.serial:
+            zones[origin] = link_zone(entry, source, folder)
+        else:
+            number = next_serial(config, failed, origin, now)
+            zones[origin] = restamp_zone(entry, source, folder, number)
+    for name, text in wanted.fragments.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return Manifest(
+        generation=store.next_number(),
+        made=times.show(now),
+        zones=zones,
+        sinkholes=wanted.sinkholes,
+        serials={**failed.serials, **{o: z.serial for o, z in zones.items()}},
+    )
+
+
+def fragments(
+    env: render.Templates,
+    config: Config,
+    store: Store,
+    zones: Sequence[str],
+    sinkholes: Sequence[str],
+) -> dict[str, str]:
+    """Return the text of the fragments for named.conf, by file name."""
+
+    def file(zone: str) -> Path:
+        return store.current_link / file_of(zone)
+
+    return {
+        "options.conf": render.fragment(
+            env, "bind/options.conf.j2", zones=zones, policy=config.policy
+        ),
+        "zones.conf": render.fragment(
+            env,
+            "bind/zones.conf.j2",
+            zones=zones,
+            sinkholes=sinkholes,
+            output=str(store.current_link),
+            file=file,
+        ),
+    }
+
+
+Checks = list[tuple[ZoneEntry, process.Running]]
+"""Runs of named-checkzone under way."""
+
+
+def start_checks(step: Step, manifest: Manifest, folder: Path) -> Checks:
+    """Start named-checkzone on what is new in the generation in `folder`."""
+    return start_checkzone([manifest.zones[c.origin] for c in _fresh(step, manifest)], folder)
+
+
+def _fresh(step: Step, manifest: Manifest) -> list[Candidate]:
+    """Return the zones that are new in `manifest`; a prebuilt one was checked when it was built."""
+    old = step.base.zones if step.base else {}
+    serials = {origin: zone.serial for origin, zone in old.items()}
+    return [
+        candidate
+        for candidate in (*step.target.zones, step.target.sinkhole)
+        if manifest.zones[candidate.origin].serial != serials.get(candidate.origin)
+        and candidate.origin not in step.prebuilt
+    ]
+
+
+def finish_checks(
+    step: Step, plan: Plan, manifest: Manifest, folder: Path, running: Checks
+) -> list[check.Finding]:
+    """Check what is new in the generation in `folder`; return the findings."""
+    diffs = {zone.origin: zone.diff for zone in plan.zones}
+    found = []
+    for candidate in _fresh(step, manifest):
+        found += check_zone(
+            candidate, manifest.zones[candidate.origin], folder, diffs.get(candidate.origin)
+        )
+    if plan.fragments:
+        for resolver in step.config.resolver:
+            found += check.checkconf(
+                resolver.named_conf, step.target.fragments, step.store.current_link
+            )
+    return found + finish_checkzone(running)
+
+
+def check_zone(
+    candidate: Candidate, entry: ZoneEntry, folder: Path, diff: Diff | None
+) -> list[check.Finding]:
+    """Check one zone as written, but for BIND's tools."""
+    rows, drawn = candidate.rows, candidate.drawn
+    assert rows is not None and drawn is not None, "a kept zone is not checked again"  # noqa: S101, PT018 - the caller's duty
+    found = check.frame_whole(entry.origin, entry.frame, canary=entry.kind == "policy")
+    found += check.written(folder / entry.file, entry.origin, rows, entry.span, drawn.shapes)
+    if len(rows) <= check.SMALL or diff is None:
+        read = list(rows.all())
+    else:
+        read = rows.all().sample(check.SAMPLE)
+        for part in (diff.added, diff.changed):
+            read += part.sample(check.NEW)
+    return found + check.dnspython_sample(
+        check_origin(entry.origin), entry.frame, read, drawn.shapes
+    )
+
+
+def start_checkzone(entries: Iterable[ZoneEntry], folder: Path) -> Checks:
+    """Start named-checkzone on each zone, where it is installed."""
+    started = (
+        (entry, check.checkzone(check_origin(entry.origin), folder / entry.file))
+        for entry in entries
+    )
+    return [(entry, child) for entry, child in started if child is not None]
+
+
+def finish_checkzone(running: Checks) -> list[check.Finding]:
+    """Wait for what `start_checkzone` started; return the findings."""
+    return [
+        finding
+        for entry, child in running
+        for finding in check.checkzone_findings(entry.origin, child, entry.rows)
+    ]
+
+
+def refuse(findings: Iterable[check.Finding]) -> None:
+    """Raise `CheckFailed` with the errors among `findings`, if there are any."""
+    errors = [finding.text() for finding in findings if finding.severity == "error"]
+    if errors:
+        raise CheckFailed(
+            "the new policy is not fit to publish; nothing was published", details=errors
+        )
+
+
+def check_origin(origin: str) -> str:
+    """Return the origin to check a zone under.
+
+    The sinkhole zone file fits any name; it is checked under one that is nobody's.
+    """
+    return "sinkhole.invalid" if origin == SINKHOLE else origin

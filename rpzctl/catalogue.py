@@ -1,0 +1,128 @@
+"""Feed definitions: one TOML file each, shipped and the operator's own; same name shadows.
+
+Not called `feeds`: that place inside the package belongs to the shipped definitions.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from rpzctl import shipped
+from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
+from rpzctl.errors import UsageFault
+from rpzctl.store import write_aside
+
+SCHEMES = ("https", "http", "file")
+FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"begins with none of {', '.join(s + ':' for s in SCHEMES)}")
+    if parts.scheme != "file" and not parts.hostname:
+        raise ValueError("names no host")
+    if parts.username or parts.password:
+        raise ValueError("holds a password; those belong into a file or the environment")
+    if not text.isprintable() or " " in text:
+        raise ValueError("has a space or a control character")
+    return text
+
+
+class Feed(BaseModel):
+    """One feed: where it is, how to read it, which policy zone it belongs to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path
+    name: FeedName
+    """the name of the file, and may be left out"""
+    url: Annotated[str, AfterValidator(_url)]
+    """https, http or file; a relative file is beside the definition"""
+    format: Literal["domains", "hosts"]
+    """hosts: an address and names on each line; domains: a name on each line"""
+    zone: GroupName
+    """the feed group, e.g. malware; each is one policy zone"""
+    subdomains: bool = False
+    """block what is below each name, too"""
+    enabled: bool = False
+    """fetched by sync, and part of the policy"""
+    min_names: Annotated[int, Field(ge=0)] = 1
+    """fewer names than this, and the feed keeps its last good copy"""
+    max_change: Annotated[int, Field(ge=0, le=100_000)] = 30
+    """percent by which its number of names may rise or fall in one step; 0: any"""
+    title: Line | None = None
+    """what people call it"""
+    homepage: Line | None = None
+    """where the publisher describes it"""
+    licence: Line | None = None
+    """on what terms it may be used"""
+    every: Line | None = None
+    """the publisher's interval"""
+    notes: Line | None = None
+    """what else an operator should know"""
+
+    @property
+    def local_path(self) -> Path | None:
+        """The file that a ``file:`` URL names.
+
+        A relative one is beside the definition, or else among the shipped samples.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme != "file":
+            return None
+        beside = self.file.parent / unquote(parts.path)
+        sample = shipped.folder("feeds") / unquote(parts.path)
+        return sample if not beside.exists() and sample.exists() else beside
+
+
+def load(config: Config) -> dict[str, Feed]:
+    """Return all definitions by name, the operator's in place of shipped ones of the same name.
+
+    Raises `UsageFault` with the faults of all of them.
+    """
+    feeds: dict[str, Feed] = {}
+    faults: list[str] = []
+    for folder in (shipped.folder("feeds"), config.repo / "feeds"):
+        for path in sorted(folder.glob("*.toml")):
+            try:
+                feed = read(path)
+            except UsageFault as fault:
+                faults += fault.details or (fault.message,)
+                continue
+            feeds[feed.name] = feed
+    if faults:
+        raise UsageFault("bad feed definitions", details=faults)
+    return dict(sorted(feeds.items()))
+
+
+def read(path: Path) -> Feed:
+    """Read one definition. Raises `UsageFault` with all its faults."""
+    document = read_toml(path)
+    try:
+        feed = Feed.model_validate({"name": path.stem, **document, "file": path.resolve()})
+    except ValidationError as fault:
+        details = [f"{path}: {line}" for line in fault_lines(fault, Feed)]
+        raise UsageFault(f"{path} has faults", details=details) from None
+    if feed.name != path.stem:
+        raise UsageFault(f"{path}: the name {feed.name!r} is not that of the file")
+    return feed
+
+
+def set_enabled(config: Config, name: str, *, enabled: bool) -> Path:
+    """Enable or disable a feed in the policy repo; return the definition that says so.
+
+    A shipped definition is copied there first; comments stay. Raises `UsageFault`.
+    """
+    import tomlkit
+
+    feeds = load(config)
+    if name not in feeds:
+        raise UsageFault(f"there is no feed {name}", fix="'rpzctl feeds list' shows them")
+    document = tomlkit.parse(feeds[name].file.read_text(encoding="utf-8"))
+    document["enabled"] = enabled
+    path = config.repo / "feeds" / f"{name}.toml"
+    write_aside(path, tomlkit.dumps(document).encode(), mode=0o644)
+    return path

@@ -1,0 +1,141 @@
+"""sync and feeds: the lists that others publish."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rpzctl.cli import show
+from rpzctl.cli.options import (
+    WAIT,
+    Force,
+    Json,
+    NoReload,
+    Wait,
+    complete_feed,
+    config_of,
+    run_of,
+)
+
+if TYPE_CHECKING:
+    from rpzctl.sync import SyncOutcome
+
+FeedNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FEED...",
+        help="These only.",
+        show_default=False,
+        autocompletion=complete_feed,
+    ),
+]
+OneFeed = Annotated[str, typer.Argument(metavar="FEED", autocompletion=complete_feed)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(epilog="Example: rpzctl sync, from cron, each hour")(sync)
+    feeds = typer.Typer(
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help="The feeds that are known, and which of them are used.",
+    )
+    feeds.command("list", epilog="Example: rpzctl feeds list")(list_feeds)
+    feeds.command(epilog="Example: rpzctl feeds enable urlhaus && rpzctl sync urlhaus")(enable)
+    feeds.command(epilog="Example: rpzctl feeds disable urlhaus && rpzctl apply")(disable)
+    app.add_typer(feeds, name="feeds")
+
+
+def sync(
+    ctx: typer.Context,
+    feeds: FeedNames = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FEED",
+            help="Take this feed's new copy though its size swung.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Force = False,
+    no_reload: NoReload = False,
+    wait: Wait = WAIT,
+    json: Json = False,
+) -> None:
+    """Fetch feeds and apply. A feed that fails keeps its last good copy; the others go on."""
+    from rpzctl import sync as path
+
+    with show.progress(quiet=json) as stage:
+        run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=stage)
+        done = path.sync(run, feeds or (), accept or (), (lambda _: None) if json else show.note)
+    if json:
+        show.document(done.value())
+    else:
+        _tell(done, [resolver.title for resolver in run.resolvers])
+    if done.all_failed:
+        raise typer.Exit(1)
+
+
+def _tell(done: "SyncOutcome", titles: list[str]) -> None:
+    for report in done.reports:
+        if report.stopped:
+            first = ", ".join(stop.subject for stop in report.stops[:3])
+            show.note(
+                f"{report.origin}: guards left out {report.stopped} names: {first}"
+                + (", ..." if report.stopped > 3 else "")  # noqa: PLR2004 - as shown
+            )
+        if report.too_long:
+            show.note(f"{report.origin}: {report.too_long} names are too long for the zone")
+    if done.outcome.published:
+        show.plan(done.outcome.plan, full=False)
+    show.outcome(done.outcome, titles)
+
+
+def list_feeds(ctx: typer.Context, json: Json = False) -> None:
+    """Show the feeds that are known: shipped ones and the policy repo's own."""
+    from rpzctl import bulk, catalogue
+
+    config = config_of(ctx)
+    store = bulk.snapshots(config)
+    known = [(feed, store.record(feed.name)) for feed in catalogue.load(config).values()]
+    if json:
+        values = [
+            {**feed.model_dump(mode="json"), "record": record.value()} for feed, record in known
+        ]
+        show.document({"feeds": values})
+        return
+    show.table(
+        ("FEED", "USED", "ZONE", "NAMES", "LAST OK", "LICENCE", "STATE"),
+        [
+            (
+                feed.name,
+                "yes" if feed.enabled else "-",
+                feed.zone,
+                str(record.names) if record.sha256 else "-",
+                record.last_ok or "-",
+                feed.licence or "-",
+                record.fault or "",
+            )
+            for feed, record in known
+        ],
+    )
+
+
+def enable(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
+    """Use a feed from the next sync on."""
+    _set(ctx, feed, enabled=True, as_json=json)
+
+
+def disable(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
+    """Use a feed no more from the next apply on; its last good copy stays."""
+    _set(ctx, feed, enabled=False, as_json=json)
+
+
+def _set(ctx: typer.Context, name: str, *, enabled: bool, as_json: bool) -> None:
+    from rpzctl import catalogue
+
+    path = catalogue.set_enabled(config_of(ctx), name, enabled=enabled)
+    if as_json:
+        show.document({"feed": name, "enabled": enabled, "file": str(path)})
+    else:
+        print(f"{path}: {'enabled' if enabled else 'disabled'}")
+        print("then: " + (f"rpzctl sync {name}" if enabled else "rpzctl apply"))

@@ -1,0 +1,89 @@
+"""Options that several commands share, and what they are turned into."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rpzctl.config import Config
+    from rpzctl.run import Run
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Wait = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="Wait so long for another rpzctl.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overrule the guards.")]
+NoReload = Annotated[
+    bool, typer.Option("--no-reload", help="Publish, but do not tell or ask the resolver.")
+]
+
+WAIT = 60.0
+
+
+def config_of(ctx: typer.Context) -> "Config":
+    """Return the settings that the command line, the environment or the folder point at."""
+    from rpzctl import config
+
+    given: Path | None = ctx.obj
+    return config.load(config.find(given))
+
+
+def run_of(
+    ctx: typer.Context,
+    *,
+    wait: float = WAIT,
+    force: bool = False,
+    reload: bool = True,
+    stage: Callable[[str], None] | None = None,
+) -> "Run":
+    """Return what the pipeline needs to know, the clock read."""
+    from rpzctl.resolvers.bind import Bind
+    from rpzctl.run import Run
+
+    config = config_of(ctx)
+    more = {"stage": stage} if stage else {}
+    return Run(
+        config=config,
+        now=datetime.now(UTC),
+        resolvers=tuple(Bind(settings) for settings in config.resolver),
+        wait=wait,
+        force=force,
+        reload=reload,
+        **more,
+    )
+
+
+def complete_feed(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the feeds whose name begins so, for the shell's completion."""
+    from rpzctl import catalogue
+    from rpzctl.errors import RpzctlError
+
+    try:
+        feeds = catalogue.load(config_of(ctx))
+    except RpzctlError:
+        return []
+    return [name for name in feeds if name.startswith(incomplete)]
+
+
+def complete_blocked(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the blocked names that begin so, for the shell's completion."""
+    return _complete_rule(ctx, "block", incomplete)
+
+
+def complete_allowed(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the allowed names that begin so, for the shell's completion."""
+    return _complete_rule(ctx, "allow", incomplete)
+
+
+def _complete_rule(ctx: typer.Context, verb: str, incomplete: str) -> list[str]:
+    from rpzctl.book import read_book
+    from rpzctl.errors import RpzctlError
+
+    try:
+        book = read_book(config_of(ctx).repo)
+    except RpzctlError:
+        return []
+    return [r.name for r in book.rules if r.verb == verb and r.name.startswith(incomplete)]

@@ -1,0 +1,315 @@
+"""block, allow, unblock, unallow, list: the operator's own rules."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rpzctl.cli import show
+from rpzctl.cli.options import (
+    WAIT,
+    Force,
+    Json,
+    Wait,
+    complete_allowed,
+    complete_blocked,
+    config_of,
+    run_of,
+)
+
+if TYPE_CHECKING:
+    from rpzctl import commands
+    from rpzctl.edits import Subject
+    from rpzctl.rules import Rule, Verb
+
+_PASTED = "As pasted: URLs, evil[.]example, upper case, Unicode. *.NAME: only what is below."
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME...", help=_PASTED, show_default=False)
+]
+Blocked = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME...", help=_PASTED, show_default=False, autocompletion=complete_blocked
+    ),
+]
+Allowed = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME...", help=_PASTED, show_default=False, autocompletion=complete_allowed
+    ),
+]
+Exact = Annotated[bool, typer.Option("--exact", help="Only the name itself, not what is below.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FILE", help="Also the names in FILE, one a line; - for stdin."),
+]
+Reason = Annotated[str | None, typer.Option(help="Why; kept with the rule.")]
+Ticket = Annotated[str | None, typer.Option(help="Case number; kept with the rule.")]
+Expires = Annotated[
+    str | None, typer.Option(metavar="WHEN", help="30m, 12h, 7d, 2026-12-31 (that day's end, UTC).")
+]
+By = Annotated[str | None, typer.Option(help="Who decided; else the invoking user.")]
+NoApply = Annotated[bool, typer.Option("--no-apply", help="Record only; apply later.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(epilog="Example: rpzctl block evil.example --reason 'C2' --expires 7d")(block)
+    app.command(epilog="Example: rpzctl allow good.evil.example --ticket INC-7")(allow)
+    app.command(epilog="Example: rpzctl unblock evil.example")(unblock)
+    app.command(epilog="Example: rpzctl unallow good.evil.example")(unallow)
+    app.command("list", epilog="Example: rpzctl list --json | jq '.rules[].name'")(list_rules)
+
+
+def block(
+    ctx: typer.Context,
+    names: Names = None,
+    exact: Exact = False,
+    action: Annotated[
+        str | None,
+        typer.Option(
+            help="nxdomain, nodata, drop, tcp-only, sinkhole or cname:TARGET; else as configured."
+        ),
+    ] = None,
+    via: Annotated[
+        str, typer.Option(help="rpz: a rule of the policy zone; zone: a sinkhole zone of its own.")
+    ] = "rpz",
+    reason: Reason = None,
+    ticket: Ticket = None,
+    expires: Expires = None,
+    by: By = None,
+    from_: From = None,
+    force: Force = False,
+    no_apply: NoApply = False,
+    wait: Wait = WAIT,
+    json: Json = False,
+) -> None:
+    """Block names now, and prove it on the resolver."""
+    from rpzctl.errors import UsageFault
+    from rpzctl.rpz import parse_action
+
+    if via not in {"rpz", "zone"}:
+        raise UsageFault(f"--via is rpz or zone, not {via!r}")
+    try:
+        parsed = parse_action(action) if action else None
+    except ValueError as fault:
+        raise UsageFault(f"--action: {fault}") from None
+    like = _rule("block", reason, ticket, expires, by, force=force)
+    like = like._replace(action=parsed, via="zone" if via == "zone" else "rpz")
+    _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
+
+
+def allow(
+    ctx: typer.Context,
+    names: Names = None,
+    exact: Exact = False,
+    reason: Reason = None,
+    ticket: Ticket = None,
+    expires: Expires = None,
+    by: By = None,
+    from_: From = None,
+    force: Force = False,
+    no_apply: NoApply = False,
+    wait: Wait = WAIT,
+    json: Json = False,
+) -> None:
+    """Let names resolve whatever feeds and wider blocks say, and prove it."""
+    like = _rule("allow", reason, ticket, expires, by, force=force)
+    _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
+
+
+def unblock(
+    ctx: typer.Context,
+    names: Blocked = None,
+    exact: Exact = False,
+    from_: From = None,
+    no_apply: NoApply = False,
+    wait: Wait = WAIT,
+    json: Json = False,
+) -> None:
+    """Take block rules back."""
+    subjects = _subjects(names, from_, exact=exact)
+    _remove(ctx, "block", subjects, wait=wait, record=no_apply, as_json=json)
+
+
+def unallow(
+    ctx: typer.Context,
+    names: Allowed = None,
+    exact: Exact = False,
+    from_: From = None,
+    no_apply: NoApply = False,
+    wait: Wait = WAIT,
+    json: Json = False,
+) -> None:
+    """Take allow rules back."""
+    subjects = _subjects(names, from_, exact=exact)
+    _remove(ctx, "allow", subjects, wait=wait, record=no_apply, as_json=json)
+
+
+def list_rules(
+    ctx: typer.Context,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also rules that have expired.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show the operator's rules."""
+    from rpzctl import times
+    from rpzctl.book import read_book
+
+    config = config_of(ctx)
+    now = datetime.now(UTC)
+    book = read_book(config.repo)
+    rules = [rule for rule in book.rules if everything or rule.in_force(now)]
+    if json:
+        values = [{**r.value(), "in_force": r.in_force(now), "where": book.where(r)} for r in rules]
+        show.document({"rules": values})
+        return
+    lines: list[tuple[str, ...]] = []
+    for rule in rules:
+        what = "allow" if rule.verb == "allow" else str(rule.action or config.action)
+        if rule.via == "zone":
+            what = "sinkhole zone"
+        until = times.show(rule.expires) if rule.expires else "-"
+        if not rule.in_force(now):
+            until += " (expired)"
+        why = " ".join(part for part in (rule.ticket, rule.reason) if part) or "-"
+        lines.append((rule.shown(), what, until, rule.by or "-", why))
+    show.table(("NAME", "ACTION", "EXPIRES", "BY", "WHY"), lines)
+
+
+def _rule(
+    verb: "Verb",
+    reason: str | None,
+    ticket: str | None,
+    expires: str | None,
+    by: str | None,
+    *,
+    force: bool,
+) -> "Rule":
+    """Return a rule about nothing yet, with what the options say. Raises `UsageFault`."""
+    from rpzctl import times
+    from rpzctl.errors import UsageFault
+    from rpzctl.names import Domain
+    from rpzctl.rules import Rule
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    for option, text in (("--reason", reason), ("--ticket", ticket), ("--by", by)):
+        if text is not None and (not text.isprintable() or not text.strip()):
+            raise UsageFault(f"{option} is empty or has a control character")
+    try:
+        until = times.expiry(expires, now) if expires else None
+    except ValueError as fault:
+        raise UsageFault(f"--expires: {fault}") from None
+    who = by or os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or _user()
+    return Rule(
+        verb, Domain(""), reason=reason, ticket=ticket, by=who, at=now, expires=until, forced=force
+    )
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def _subjects(names: list[str] | None, source: str | None, *, exact: bool) -> "list[Subject]":
+    from rpzctl.edits import from_lines, understand
+    from rpzctl.errors import UsageFault
+
+    given = [("", name) for name in names or () if name != "-"]
+    sources = [source] if source else []
+    if "-" in (names or ()):
+        sources.append("-")
+    for each in sources:
+        try:
+            text = sys.stdin.read() if each == "-" else Path(each).read_text(encoding="utf-8-sig")
+        except OSError as fault:
+            raise UsageFault(f"cannot read {each}: {fault.strerror}") from None
+        except UnicodeDecodeError:
+            raise UsageFault(f"{each} is not UTF-8 text") from None
+        given += from_lines("stdin" if each == "-" else each, text)
+    if not given:
+        raise UsageFault("no name was given", fix="name some, or say --from FILE")
+    return understand(given, exact=exact)
+
+
+def _add(
+    ctx: typer.Context,
+    like: "Rule",
+    subjects: "list[Subject]",
+    *,
+    wait: float,
+    record: bool,
+    as_json: bool,
+) -> None:
+    from rpzctl import commands, edits
+
+    run = run_of(ctx, wait=wait, force=like.forced)
+    done = commands.change_rules(
+        run,
+        like.verb,
+        lambda book: edits.add(book, subjects, like, run.now),
+        apply=not record,
+    )
+    _tell(done, [r.title for r in run.resolvers], as_json=as_json)
+
+
+def _remove(
+    ctx: typer.Context,
+    verb: "Verb",
+    subjects: "list[Subject]",
+    *,
+    wait: float,
+    record: bool,
+    as_json: bool,
+) -> None:
+    from rpzctl import commands, edits
+
+    run = run_of(ctx, wait=wait)
+    done = commands.change_rules(
+        run,
+        verb,
+        lambda book: edits.remove(book, subjects, verb, run.now),
+        apply=not record,
+    )
+    _tell(done, [r.title for r in run.resolvers], as_json=as_json)
+
+
+_SAID = {
+    "recorded": "{verb} {shown}",
+    "changed": "{verb} {shown}: rule changed",
+    "already": "already: {verb} {shown}",
+    "removed": "no longer: {verb} {shown}",
+    "absent": "there is no rule: {verb} {shown}",
+}
+
+
+def _tell(done: "commands.RuleOutcome", titles: list[str], *, as_json: bool) -> None:
+    if as_json:
+        show.document(done.value())
+        return
+    for result in done.results:
+        text = _SAID[result.status].format(verb=done.verb, shown=result.subject.shown)
+        rule = result.rule
+        if rule and result.status in {"recorded", "changed"}:
+            extra = [str(rule.action)] if rule.action else []
+            extra += ["sinkhole zone"] if rule.via == "zone" else []
+            if rule.expires:
+                from rpzctl import times
+
+                extra.append(f"until {times.show(rule.expires)}")
+            text += f" ({', '.join(extra)})" if extra else ""
+        print(text)
+        if result.note:
+            show.note(f"  {result.note}")
+    if done.outcome is None:
+        print("recorded, not applied")
+    elif done.outcome.published or not done.outcome.proven:
+        show.outcome(done.outcome, titles)

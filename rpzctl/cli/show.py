@@ -1,0 +1,123 @@
+"""What people and programs see: text, JSON, errors. Colour on a terminal only."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rpzctl.errors import RpzctlError
+    from rpzctl.pipeline import Outcome
+    from rpzctl.plan import Plan, ZoneChange
+
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+
+
+def paint(text: str, colour: str, stream: Any = None) -> str:  # noqa: ANN401 - any text stream
+    """Return `text` in `colour` where the stream is a terminal and NO_COLOR is not set."""
+    out = stream or sys.stdout
+    if not out.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def document(value: dict[str, Any]) -> None:
+    """Print one JSON document."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def error(fault: "RpzctlError", *, as_json: bool) -> None:
+    """Print an error: what, where, what next. Nothing in it can steer the terminal."""
+    from rpzctl.names import printable
+
+    if as_json:
+        document(fault.value())
+    label = paint("rpzctl:", "red", sys.stderr)
+    print(label, printable(fault.message, 2000), file=sys.stderr)
+    for line in fault.details:
+        print("  " + printable(line, 1000), file=sys.stderr)
+    if fault.fix:
+        print("  " + paint(fault.fix, "bold", sys.stderr), file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """Print a remark beside the result."""
+    from rpzctl.names import printable
+
+    print(printable(text, 1000), file=sys.stderr)
+
+
+def plan(value: "Plan", *, full: bool) -> None:
+    """Print a plan for people."""
+    if value.is_empty:
+        print("nothing to do: what is published is what the policy says")
+    for zone in value.zones:
+        if zone.status != "same":
+            _zone(zone, full=full)
+    for sign, names, colour in (
+        ("+", value.sinkholes_added, "green"),
+        ("-", value.sinkholes_removed, "red"),
+    ):
+        for name in names:
+            print(paint(f"  {sign} sinkhole zone {name}", colour))
+    if value.sinkhole_changed:
+        print("the sinkhole zone file changes")
+    for name in value.fragments:
+        print(f"{name} changes")
+    for stop in value.stops:
+        print(paint("guard: ", "red") + stop.text())
+
+
+def _zone(zone: "ZoneChange", *, full: bool) -> None:
+    changes = zone.value(None if full else 20)
+    counts = f"+{changes['added']} -{changes['removed']} ~{changes['changed']}"
+    frame = "" if zone.diff else ", template or settings changed"
+    print(paint(f"{zone.origin}: {zone.status}, {counts}, {zone.rows} rows{frame}", "bold"))
+    for sign, key, colour in (
+        ("+", "added", "green"),
+        ("-", "removed", "red"),
+        ("~", "changed", "yellow"),
+    ):
+        shown = changes[f"{key}_rows"]
+        for line in shown:
+            print(paint(f"  {sign} {line}", colour))
+        if changes[key] > len(shown):
+            print(paint(f"  {sign} ... {changes[key] - len(shown)} more (--full)", "dim"))
+
+
+def outcome(done: "Outcome", titles: list[str]) -> None:
+    """Print what an apply did."""
+    for line in done.warnings:
+        note(line)
+    where = " and ".join(titles)
+    serials = ", ".join(f"{zone} {serial}" for zone, serial in done.serials.items())
+    if not done.published:
+        print("nothing to publish" + (f"; live on {where}" if done.proven else ""))
+        return
+    head = f"generation {done.generation}" + (f" ({serials})" if serials else "")
+    if done.proven:
+        print(f"{paint('live', 'green')}: {head} on {where}")
+    else:
+        print(f"published: {head}; no resolver was told or asked")
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Give a function that shows what is being done, on a terminal only, until the block ends."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
+
+
+def table(heads: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:
+    """Print aligned columns; the last one as wide as it likes."""
+    widths = [max(len(line[i]) for line in [heads, *lines]) for i in range(len(heads))]
+    for place, line in enumerate([heads, *lines]):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print(paint(text.rstrip(), "bold") if place == 0 else text.rstrip())

@@ -1,0 +1,280 @@
+"""rpzctl.toml as typed settings.
+
+An unknown key is an error that names the nearest known one; all faults are told at once, each
+with the file and the key.
+"""
+
+import os
+from difflib import get_close_matches
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from rpzctl.errors import UsageFault
+from rpzctl.names import Domain, NameFault, parse
+from rpzctl.rpz import Action, parse_action
+
+FILE_NAME = "rpzctl.toml"
+SYSTEM_FILE = Path("/etc/rpzctl") / FILE_NAME
+
+
+def _domain(text: str) -> Domain:
+    try:
+        return parse(text)
+    except NameFault as fault:
+        raise ValueError(str(fault)) from None
+
+
+def _action_text(text: str) -> str:
+    parse_action(text)
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has a control character")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_domain)]
+ActionText = Annotated[str, AfterValidator(_action_text)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
+GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paths(_Section):
+    """Where rpzctl writes; relative paths are relative to the folder of rpzctl.toml."""
+
+    output: Path = Path("/var/lib/bind/rpzctl")
+    """generations of zones and fragments; named must be able to read it"""
+    state: Path = Path("/var/lib/rpzctl")
+    """lock, feed snapshots; for rpzctl alone"""
+
+
+def _zone_name(text: str) -> str:
+    if "." not in text:
+        raise ValueError(f"{text!r} has one label; a policy zone's name has two or more")
+    return text
+
+
+class PolicySettings(_Section):
+    """How policy becomes zones."""
+
+    action: ActionText = "nxdomain"
+    """what a block does unless the rule says otherwise"""
+    operator_zone: Annotated[Name, AfterValidator(_zone_name)] = Domain("local.rpz")
+    """the zone of the operator's own rules, first in the order"""
+    suffix: Name = Domain("rpz")
+    """a feed group's zone is GROUP.suffix"""
+    order: tuple[GroupName, ...] = ()
+    """feed groups in order of precedence; the others follow by name"""
+    serial: Literal["date", "unixtime"] = "date"
+    """style of SOA serials: YYYYMMDDnn or seconds"""
+    log: bool = True
+    """named logs each rewrite in its category rpz"""
+    qname_wait_recurse: bool = False
+    """named asks the internet about a blocked name before it blocks it"""
+    break_dnssec: bool = True
+    """named blocks signed names also for clients that ask for signatures"""
+    keep: Annotated[int, Field(ge=2, le=10_000)] = 10
+    """how many generations are kept"""
+
+
+class Soa(_Section):
+    """The SOA, NS and TTL of policy zones and of the sinkhole zone."""
+
+    mname: Name = Domain("localhost")
+    """primary name server; also the NS record"""
+    rname: Name = Domain("hostmaster.localhost")
+    """mailbox, with a dot for the @"""
+    refresh: Seconds = 3600
+    """seconds between the checks of secondaries"""
+    retry: Seconds = 600
+    """seconds until a secondary tries again"""
+    expire: Seconds = 604800
+    """seconds after which a secondary that hears nothing stops serving"""
+    minimum: Seconds = 60
+    """seconds that negative answers may be kept"""
+    ttl: Seconds = 60
+    """seconds that clients may keep answers from policy: so long a released name may stay dead"""
+
+
+class Sinkhole(_Section):
+    """Where the action sinkhole and sinkhole zones send clients."""
+
+    ipv4: IPv4Address = IPv4Address("127.0.0.1")
+    """A record"""
+    ipv6: IPv6Address = IPv6Address("::1")
+    """AAAA record"""
+    contact: Line = "blocked by DNS policy; ask your DNS administrator"
+    """TXT record beside the addresses"""
+    ttl: Seconds = 60
+    """of all three, in seconds"""
+
+
+class Guards(_Section):
+    """Names that nothing may block without --force."""
+
+    protect: tuple[Name, ...] = ()
+    """own domains, the resolver's names: each with all that is below it"""
+    shipped: bool = True
+    """also the list that comes with rpzctl: root and TLD servers, OCSP, NTP, captive portals"""
+    public_suffix_list: Path | None = None
+    """another copy of the public suffix list than the one in the installed package"""
+
+
+class ResolverSettings(_Section):
+    """A name server that serves the policy."""
+
+    kind: Literal["bind"] = "bind"
+    """which resolver it is"""
+    server: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
+    """address at which it answers queries"""
+    port: Port = 53
+    """of queries"""
+    rndc_server: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
+    """address of its control channel"""
+    rndc_port: Port = 953
+    """port of its control channel"""
+    rndc_key: Path = Path("/etc/bind/rndc.key")
+    """the file that rndc is given as -k"""
+    named_conf: Path = Path("/etc/bind/named.conf")
+    """the configuration that holds the two includes; checked before each change of fragments"""
+    timeout: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """seconds until a change of a small zone must be live"""
+
+
+class Group(_Section):
+    """One feed group, one policy zone."""
+
+    action: ActionText = "nxdomain"
+    """what its zone does to each name: nxdomain, nodata, drop, tcp-only, sinkhole, cname:TARGET"""
+
+
+class Config(_Section):
+    """Everything that rpzctl.toml says; `file` is where it was read."""
+
+    file: Path
+    paths: Paths = Paths()
+    policy: PolicySettings = PolicySettings()
+    soa: Soa = Soa()
+    sinkhole: Sinkhole = Sinkhole()
+    guards: Guards = Guards()
+    resolver: tuple[ResolverSettings, ...] = ()
+    group: dict[GroupName, Group] = {}
+
+    @property
+    def repo(self) -> Path:
+        """The policy repo: the folder that rpzctl.toml is in."""
+        return self.file.parent
+
+    @property
+    def output(self) -> Path:
+        """The output folder, absolute."""
+        return self.repo / self.paths.output
+
+    @property
+    def state(self) -> Path:
+        """The state folder, absolute."""
+        return self.repo / self.paths.state
+
+    @property
+    def action(self) -> Action:
+        """The action of a block that names none."""
+        return parse_action(self.policy.action)
+
+    def group_action(self, group: str) -> Action:
+        """Return the action of a feed group's zone."""
+        return parse_action(self.group.get(group, Group()).action)
+
+    def origin(self, group: str) -> Domain:
+        """Return the origin of a feed group's zone."""
+        return Domain(f"{group}.{self.policy.suffix}")
+
+
+def find(given: Path | None) -> Path:
+    """Return the configuration file to use.
+
+    The first of: `given` (``--config``), ``$RPZCTL_CONFIG``, ``./rpzctl.toml``,
+    ``/etc/rpzctl/rpzctl.toml``. Raises `UsageFault` when there is none.
+    """
+    named = given or (Path(env) if (env := os.environ.get("RPZCTL_CONFIG")) else None)
+    if named is not None:
+        if named.is_dir():
+            named = named / FILE_NAME
+        if not named.is_file():
+            raise UsageFault(f"there is no configuration file {named}")
+        return named.resolve()
+    for place in (Path.cwd() / FILE_NAME, SYSTEM_FILE):
+        if place.is_file():
+            return place.resolve()
+    raise UsageFault(
+        f"no {FILE_NAME} here, and no {SYSTEM_FILE}",
+        fix="run 'rpzctl init DIR', or say --config FILE before the command",
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the document in the TOML file `path`. Raises `UsageFault`."""
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise UsageFault(f"cannot read {path}: {fault.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise UsageFault(f"{path} is not valid TOML: {fault}") from None
+
+
+def load(path: Path) -> Config:
+    """Read the settings in the file `path`. Raises `UsageFault` with all faults."""
+    document = read_toml(path)
+    if "file" in document:
+        raise UsageFault(f"{path}: unknown key 'file'")
+    try:
+        return Config.model_validate({**document, "file": path.resolve()})
+    except ValidationError as fault:
+        raise UsageFault(
+            f"{path} has {fault.error_count()} fault{'s' * (fault.error_count() != 1)}",
+            details=[f"{path}: {line}" for line in fault_lines(fault, Config)],
+            fix="see 'rpzctl --help' and docs/reference/configuration.md",
+        ) from None
+
+
+def fault_lines(fault: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return a line for each fault: the key, and what is wrong with it."""
+    lines = []
+    for error in fault.errors():
+        key = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            near = get_close_matches(str(error["loc"][-1]), _known(model, error["loc"][:-1]), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            lines.append(f"unknown key {key!r}{hint}")
+        else:
+            lines.append(f"{key}: {error['msg'].removeprefix('Value error, ')}")
+    return lines
+
+
+def _known(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section at `path`."""
+    current: Any = model
+    named = False
+    for part in path:
+        if isinstance(part, int) or named:  # a place in a list, or the name of a group
+            named = False
+            continue
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        inner = [a for a in getattr(field.annotation, "__args__", ()) if hasattr(a, "model_fields")]
+        named = getattr(field.annotation, "__origin__", None) is dict
+        current = inner[0] if inner else field.annotation
+    return [key for key in getattr(current, "model_fields", {}) if key != "file"]

@@ -1,0 +1,216 @@
+"""From published to proved: load a generation, ask whether it is so, undo what is not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from rpzctl import build, policy, times
+from rpzctl.errors import NotLive, RpzctlError
+from rpzctl.names import is_within
+from rpzctl.plan import Plan
+from rpzctl.resolvers import Change, Question
+from rpzctl.resolvers.verify import Expectation, expected, prove, serves
+from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
+from rpzctl.run import Run
+from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry, read_text
+
+SAMPLE = 12
+"""rows of each zone and sort whose effect is proved by a question"""
+_PATIENCE = 300.0
+"""seconds to wait for the lock when what is published must be settled or put back"""
+
+
+class Pending(NamedTuple):
+    """A generation that the resolvers were told to load, and what is to be asked of them."""
+
+    manifest: Manifest
+    zones: Mapping[str, ZoneEntry]
+    """the policy zones whose serial is new to the resolvers"""
+    expect: Sequence[Expectation]
+    good: Manifest | None
+    """what to put back if it does not come true"""
+
+
+def bring(
+    run: Run,
+    served: Manifest | None,
+    manifest: Manifest,
+    expect: Sequence[Expectation],
+    good: Manifest | None,
+    drifted: Sequence[str],
+) -> None:
+    """Have the resolvers load `manifest`, and prove it, under the lock; or put `good` back.
+
+    `served` is what they are known to serve, `drifted` the zones of it that they do not.
+    """
+    pending = start(run, served, manifest, expect, good, drifted)
+    try:
+        _prove(run, pending.zones, expect)
+    except BaseException as cause:
+        raise _undone(run, good, manifest, cause) from cause
+    _settle(run, manifest, good)
+
+
+def start(
+    run: Run,
+    served: Manifest | None,
+    manifest: Manifest,
+    expect: Sequence[Expectation],
+    good: Manifest | None,
+    drifted: Sequence[str],
+) -> Pending:
+    """Have the resolvers load `manifest`, under the lock; put `good` back if that fails."""
+    try:
+        zones = _load(run, served, manifest, drifted)
+    except BaseException as cause:
+        raise _undone(run, good, manifest, cause) from cause
+    return Pending(manifest, zones, expect, good)
+
+
+def finish(run: Run, pending: Pending) -> None:
+    """Prove what `start` had loaded, without the lock; put feed zones back if it is not true.
+
+    Meanwhile operators' rules may have been published on top: those stay.
+    """
+    try:
+        _prove(run, pending.zones, pending.expect)
+    except BaseException as cause:
+        with run.store.lock(max(run.wait, _PATIENCE)):
+            current = run.store.current() or pending.manifest
+            raise _undone(run, pending.good, current, cause, keep_rules=True) from cause
+    with run.store.lock(max(run.wait, _PATIENCE)):
+        now = run.store.current()
+        entries = [z for z in (now.zones.values() if now else ()) if z.kind == "policy"]
+        if now and all(all(serves(r, entries).values()) for r in run.resolvers):
+            _record(run, now)
+
+
+def _settle(run: Run, manifest: Manifest, before: Manifest | None) -> None:
+    """Record that the resolvers serve `manifest`.
+
+    Not while a sync is still proving what is below it: then the sync will.
+    """
+    proven = run.store.proven()
+    in_flight = before and proven and before.generation != proven.generation
+    if not (in_flight and run.store.is_held(SYNC_LOCK)):
+        _record(run, manifest)
+
+
+def _record(run: Run, manifest: Manifest) -> None:
+    """Record that `manifest` was proved; where it cannot be written, the next run proves again."""
+    with suppress(RpzctlError):
+        run.store.set_proven(manifest, times.show(datetime.now(UTC)))
+
+
+def _load(
+    run: Run, served: Manifest | None, manifest: Manifest, drifted: Sequence[str] = ()
+) -> dict[str, ZoneEntry]:
+    """Tell the resolvers to load; return the policy zones whose serial is new to them."""
+    change = change_between(run.store, served, manifest, drifted)
+    for resolver in run.resolvers:
+        resolver.load(change)
+    old = {origin: zone.serial for origin, zone in served.zones.items()} if served else {}
+    return {
+        origin: manifest.zones[origin]
+        for origin in manifest.policy_zones
+        if origin in change.reload or old.get(origin) != manifest.zones[origin].serial
+    }
+
+
+def _prove(run: Run, zones: Mapping[str, ZoneEntry], expect: Sequence[Expectation]) -> None:
+    for resolver in run.resolvers:
+        run.stage(f"waiting until {resolver.title} serves {', '.join(zones) or 'it'}")
+        prove(resolver, zones, expect, run.config.sinkhole)
+
+
+def change_between(
+    store: Store, served: Manifest | None, manifest: Manifest, drifted: Iterable[str] = ()
+) -> Change:
+    """Return what a resolver that serves `served` has to take in to serve `manifest`.
+
+    Of a resolver whose state is not known (`served` is None, or a zone drifted) everything is
+    asked: named passes over what it has.
+    """
+    drifted = [origin for origin in drifted if origin in manifest.zones]
+    if served is None:
+        return Change(True, tuple(manifest.policy_zones), manifest.sinkholes)
+    old = {origin: zone.serial for origin, zone in served.zones.items()}
+    moved = [
+        origin
+        for origin in manifest.policy_zones
+        if origin in drifted or (origin in old and old[origin] != manifest.zones[origin].serial)
+    ]
+    shared = old.get(SINKHOLE) != manifest.zones[SINKHOLE].serial
+    stay = [name for name in manifest.sinkholes if name in served.sinkholes]
+    fragments = any(
+        read_text(store.folder(served) / name) != read_text(store.folder(manifest) / name)
+        for name in FRAGMENTS
+    )
+    return Change(bool(drifted) or fragments, tuple(moved), tuple(stay) if shared else ())
+
+
+def _undone(
+    run: Run,
+    good: Manifest | None,
+    failed: Manifest,
+    cause: BaseException,
+    *,
+    keep_rules: bool = False,
+) -> BaseException:
+    """Publish the content of `good` again, load and prove it; return what to raise.
+
+    With `keep_rules`, the operator's zone and sinkholes stay those of `failed`.
+    """
+    if not isinstance(cause, RpzctlError):
+        fault = RpzctlError(str(cause) or type(cause).__name__)
+    else:
+        fault = cause
+    if good is None or good.generation == failed.generation:
+        return NotLive(fault.message, details=fault.details, fix=fault.fix)
+    details = list(fault.details)
+    store = run.store
+    state = "the previous policy could not be published again"
+    try:
+        wanted = (
+            build.mixed(run.config, store, good, failed)
+            if keep_rules
+            else build.content(store, good)
+        )
+        with store.aside() as folder:
+            restored = build.rebuild(run.config, store, wanted, failed, folder, run.now)
+            store.publish(folder, restored)
+        state = f"the previous policy is published again, as generation {restored.generation}"
+        zones = _load(run, failed, restored)
+        _prove(run, zones, [])
+        _settle(run, restored, good)
+        state += ", and proved live"
+    except RpzctlError as second:
+        details += [f"putting the previous policy back: {second.message}", *second.details]
+        state += ", but not proved live"
+    if isinstance(cause, Exception):
+        return NotLive(f"{fault.message}; {state}", details=details, fix=fault.fix)
+    return cause  # an interrupt: undone, then passed on
+
+
+def expectations(plan: Plan, made: policy.OperatorPolicy) -> list[Expectation]:
+    """Return a sample of questions whose answers show that the plan came true."""
+    operator = plan.zones[0]
+    found = [Expectation(Question(name), SINKHOLE_ACTION) for name in plan.sinkholes_added[:SAMPLE]]
+    zones: list[str] = []
+    for change in plan.zones:
+        if change.status == "removed":
+            continue
+        zones.append(change.origin)
+        for row in (*change.diff.added.sample(SAMPLE), *change.diff.changed.sample(SAMPLE)):
+            # A sinkhole zone answers for itself; what the operator decided comes before feeds.
+            if (
+                not any(is_within(row.name, name) for name in made.sinkholes)
+                if change is operator
+                else made.decide(row.name) is None
+            ):
+                found += expected(row, zones)
+    for row in operator.diff.removed.sample(SAMPLE):
+        action = made.decide(row.name)
+        found.append(Expectation(Question(row.name), action, (operator.origin,)))
+    return found

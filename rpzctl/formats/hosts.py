@@ -1,0 +1,79 @@
+"""hosts files (hosts(5)): an address, then one name or more; ``#`` begins a comment. Exact names.
+
+Only lines that send a name nowhere block it: ``0.0.0.0``, ``127.0.0.1``, ``::``, ``::1``, ``0``. A
+line with another address redirects, and is rejected. The machine's own names, with which such files
+begin, are no entries.
+"""
+
+import ipaddress
+
+from rpzctl.formats.lines import COMMENT, NAME, LineFormat, Odd
+from rpzctl.names import NameFault, parse
+
+_OWN = frozenset(
+    {
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+        "local",
+        "broadcasthost",
+        "ip6-localhost",
+        "ip6-loopback",
+        "ip6-localnet",
+        "ip6-mcastprefix",
+        "ip6-allnodes",
+        "ip6-allrouters",
+        "ip6-allhosts",
+        "0.0.0.0",  # noqa: S104 - a line of such files, no address to bind
+    }
+)
+
+
+def _odd(line: str) -> Odd:
+    if line.startswith(("#", "!")):
+        return COMMENT
+    words = line.partition("#")[0].split()
+    if len(words) < 2:  # noqa: PLR2004 - an address and a name
+        return Odd(reason="is not an address and a name")
+    texts = [word for word in words[1:] if word.lower() not in _OWN]
+    if not texts:
+        return COMMENT
+    if not _nowhere(words[0]):
+        return Odd(reason=_no_block(words[0]))
+    names, reasons = [], []
+    for text in texts:
+        try:
+            names.append(str(parse(text)))
+        except NameFault as fault:
+            reasons.append(f"the name {fault}")
+    return Odd(tuple(names), reasons[0] if reasons else None)
+
+
+def _nowhere(text: str) -> bool:
+    if text == "0":
+        return True
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_unspecified or address.is_loopback
+
+
+def _no_block(text: str) -> str:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return "does not begin with an address"
+    return "sends the name to another machine; that is no block"
+
+
+FORMAT = LineFormat(
+    name="hosts",
+    prefixes=("127.0.0.1 ", "127.0.0.1\t", "0.0.0.0 ", "0.0.0.0\t", "::1 ", ":: "),
+    pattern=rf"^[ \t]*(?:0\.0\.0\.0|127\.0\.0\.1|::1?|0)[ \t]+({NAME})[ \t\r]*(?:#.*)?$",
+    odd=_odd,
+    passed_over=tuple(name for name in sorted(_OWN) if "." in name),
+)

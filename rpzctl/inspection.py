@@ -1,0 +1,275 @@
+"""`check` and `status`: what is there, whether it is sound, whether it is live. Changes nothing."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rpzctl import build, bulk, catalogue, check, guards, pipeline, sync, times
+from rpzctl.book import Book, read_book
+from rpzctl.check import Finding, error
+from rpzctl.errors import RpzctlError
+from rpzctl.resolvers.verify import live_serials, serves
+from rpzctl.run import Run
+from rpzctl.store import FRAGMENTS, Manifest, ZoneEntry, read_text
+
+
+class ZoneStatus(NamedTuple):
+    """A published policy zone, and which resolvers serve it."""
+
+    origin: str
+    rows: int
+    serial: int
+    """that is published"""
+    live: dict[str, int | None]
+    """the serial that each resolver serves, None if it is none of those kept; empty when none
+    could be asked"""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether every resolver serves what is published."""
+        return bool(self.live) and all(serial == self.serial for serial in self.live.values())
+
+    def live_text(self) -> str:
+        """Return it for people."""
+        if not self.live:
+            return "unknown"
+        if self.is_live:
+            return "yes"
+        return "NO: " + ", ".join(str(serial or "another policy") for serial in self.live.values())
+
+
+class FeedStatus(NamedTuple):
+    """A feed and its last good copy."""
+
+    name: str
+    zone: str
+    names: int
+    age: str
+    state: str
+
+
+class Status(NamedTuple):
+    """What `status` shows."""
+
+    generation: int
+    made: str | None
+    proven_at: str | None
+    zones: tuple[ZoneStatus, ...]
+    sinkholes: int
+    blocked: int
+    allowed: int
+    expired: int
+    pending: bool
+    """the rules or settings say something else than what is published"""
+    problems: tuple[str, ...]
+    feeds: tuple[FeedStatus, ...]
+
+    @property
+    def live(self) -> bool:
+        """Whether every resolver serves what is published."""
+        return bool(self.zones) and all(zone.is_live for zone in self.zones)
+
+    def value(self) -> dict[str, Any]:
+        """Return it as a JSON-ready document."""
+        return {
+            **self._asdict(),
+            "live": self.live,
+            "zones": [{**zone._asdict(), "is_live": zone.is_live} for zone in self.zones],
+            "feeds": [feed._asdict() for feed in self.feeds],
+            "problems": list(self.problems),
+        }
+
+
+def feed_status(run: Run) -> list[FeedStatus]:
+    """Return the state of the enabled feeds. Raises `UsageFault` for bad definitions."""
+    store = bulk.snapshots(run.config)
+    found = []
+    for feed in catalogue.load(run.config).values():
+        record = store.record(feed.name)
+        if not feed.enabled:
+            continue
+        age = times.age(record.last_ok, run.now) if record.last_ok else "-"
+        state = record.fault or ("ok" if record.sha256 else "never fetched")
+        found.append(FeedStatus(feed.name, feed.zone, record.names, age, state))
+    return found
+
+
+def status(run: Run) -> Status:
+    """Return the state of rules, zones, feeds and resolvers."""
+    problems: list[str] = []
+    try:
+        book = read_book(run.config.repo)
+    except RpzctlError as fault:
+        book = None
+        problems += [fault.message, *fault.details]
+    rules = book.rules if book else []
+    in_force = [rule for rule in rules if rule.in_force(run.now)]
+    current = run.store.current()
+    entries = [z for z in (current.zones.values() if current else ()) if z.kind == "policy"]
+    live: dict[str, dict[str, int | None]] = {entry.origin: {} for entry in entries}
+    for resolver in run.resolvers:
+        try:
+            for origin, serial in live_serials(resolver, entries, run.store.kept()).items():
+                live[origin][resolver.title] = serial
+        except RpzctlError as fault:
+            problems.append(fault.message)
+    feeds: list[FeedStatus] = []
+    try:
+        feeds = feed_status(run)
+    except RpzctlError as fault:
+        problems += [fault.message, *fault.details]
+    return Status(
+        generation=current.generation if current else 0,
+        made=current.made if current else None,
+        proven_at=run.store.proven_at(),
+        zones=tuple(ZoneStatus(e.origin, e.rows, e.serial, live[e.origin]) for e in entries),
+        sinkholes=len(current.sinkholes) if current else 0,
+        blocked=sum(rule.verb == "block" for rule in in_force),
+        allowed=sum(rule.verb == "allow" for rule in in_force),
+        expired=len(rules) - len(in_force),
+        pending=bool(book) and _pending(run, problems),
+        problems=tuple(problems),
+        feeds=tuple(feeds),
+    )
+
+
+def _pending(run: Run, problems: list[str]) -> bool:
+    try:
+        return not sync.plan(run).is_empty
+    except RpzctlError as fault:
+        problems += [fault.message, *fault.details]
+        return True
+
+
+def check_all(run: Run) -> list[Finding]:
+    """Check the rule files, the templates, and every record of the published generation.
+
+    Faults of the configuration itself are raised before this is called.
+    """
+    try:
+        book = read_book(run.config.repo)
+    except RpzctlError as fault:
+        return [error("rules", run.config.repo, line) for line in fault.details or (fault.message,)]
+    found = [*_rules(run, book), *_feeds(run)]
+    current = run.store.current()
+    if current is None:
+        return [
+            *found,
+            error("generation", run.config.output, "nothing is published", "rpzctl apply"),
+        ]
+    for entry in current.zones.values():
+        found += _zone(run.store.folder(current), entry)
+    return found + _published_fragments(run, current) + _drift(run, current)
+
+
+def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
+    folder = run.store.folder(current)
+    texts = {name: read_text(folder / name) for name in FRAGMENTS}
+    fragments = {name: text for name, text in texts.items() if text is not None}
+    found = [
+        error("generation", folder / name, "is missing", "rpzctl apply")
+        for name in texts
+        if name not in fragments
+    ]
+    if found:
+        return found
+    for resolver in run.config.resolver:
+        found += check.checkconf(resolver.named_conf, fragments, run.store.current_link)
+        found += _included(resolver.named_conf, fragments, run)
+    return found
+
+
+def _rules(run: Run, book: Book) -> list[Finding]:
+    """Judge all rules, and carry the templates out once."""
+    try:
+        target, made = pipeline.make_target(run, book, run.store.current(), None)
+    except RpzctlError as fault:
+        return [error("policy", run.config.repo, line) for line in (fault.message, *fault.details)]
+    found = [
+        error("guard", book.where(rule), stop.text(), "or --force")
+        for rule in made.rules
+        for stop in guards.judge(
+            [rule], pipeline.suffix_list(run.config), pipeline.protected(run.config)
+        )
+    ]
+    found += [
+        error("contradiction", book.where(block), f"contradicts 'allow {allow.shown()}'")
+        for block, allow in guards.contradictions(made.rules)
+    ]
+    return found + _dry_build(run, target)
+
+
+def _dry_build(run: Run, target: build.Target) -> list[Finding]:
+    """Build what the rules and templates come to in a folder of its own, and check it there."""
+    found: list[Finding] = []
+    with tempfile.TemporaryDirectory(prefix="rpzctl-check-") as name:
+        folder = Path(name)
+        for candidate in (*target.zones, target.sinkhole):
+            if candidate.rows is not None:
+                entry = build.build_zone(candidate, folder, 1)
+                running = build.start_checkzone([entry], folder)
+                found += build.check_zone(candidate, entry, folder, None)
+                found += build.finish_checkzone(running)
+        for resolver in run.config.resolver:
+            found += check.checkconf(resolver.named_conf, target.fragments, run.store.current_link)
+    return found
+
+
+def _feeds(run: Run) -> list[Finding]:
+    try:
+        catalogue.load(run.config)
+    except RpzctlError as fault:
+        return [error("feeds", run.config.repo / "feeds", line) for line in fault.details]
+    return []
+
+
+def _zone(folder: Path, entry: ZoneEntry) -> list[Finding]:
+    path = folder / entry.file
+    if not path.is_file():
+        return [error("generation", path, "is missing", "rpzctl apply")]
+    if build.file_digest(path) != entry.sha256:
+        return [error("generation", path, "was changed by another hand", "rpzctl apply")]
+    running = build.start_checkzone([entry], folder)
+    origin = build.check_origin(entry.origin)
+    with path.open(encoding="ascii", errors="replace") as text:
+        found = check.dnspython_lines(origin, text)
+    return found + build.finish_checkzone(running)
+
+
+def _included(named_conf: Path, fragments: dict[str, str], run: Run) -> list[Finding]:
+    """Find fragments that named.conf does not include."""
+    missing = check.not_included(named_conf, fragments, run.store.current_link)
+    return [
+        Finding(
+            "includes",
+            "warning",
+            str(named_conf),
+            f"does not include {run.store.current_link / name}",
+            "'rpzctl init' prints the line",
+        )
+        for name in missing
+    ]
+
+
+def _drift(run: Run, current: Manifest) -> list[Finding]:
+    """Find zones that a resolver does not serve as published."""
+    entries = [zone for zone in current.zones.values() if zone.kind == "policy"]
+    found = []
+    for resolver in run.resolvers:
+        try:
+            live = serves(resolver, entries)
+        except RpzctlError as fault:
+            found.append(Finding("live", "warning", resolver.title, fault.message, fault.fix))
+            continue
+        found += [
+            Finding(
+                "live",
+                "warning",
+                resolver.title,
+                f"does not serve {origin} as published",
+                "rpzctl apply",
+            )
+            for origin, ok in live.items()
+            if not ok
+        ]
+    return found

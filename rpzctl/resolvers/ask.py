@@ -1,0 +1,128 @@
+"""The only place that asks name servers questions: many at once, over one UDP socket."""
+
+import os
+import selectors
+import socket
+import time
+from collections.abc import Sequence
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from rpzctl.errors import RpzctlError
+from rpzctl.resolvers import Answer, Question
+
+RESEND = 0.25
+"""seconds until a question is sent again: on a loopback or a local net, an answer from policy is
+there in a millisecond"""
+
+
+def ask(server: str, port: int, questions: Sequence[Question], timeout: float) -> list[Answer]:
+    """Ask `server` all `questions` and return the answers in their order.
+
+    A question without an answer is sent again each `RESEND` seconds; after `timeout` seconds it
+    counts as not answered. Raises `RpzctlError` when the system cannot send there at all.
+    """
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    waiting: dict[int, tuple[int, bytes]] = {}
+    answers = [Answer(question) for question in questions]
+    first = int.from_bytes(os.urandom(2), "big")
+    for place, question in enumerate(questions):
+        number = (first + place) % 65536
+        query = dns.message.make_query(question.name, question.type, use_edns=0, payload=1232)
+        query.id = number
+        waiting[number] = (place, query.to_wire())
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock, selectors.DefaultSelector() as poll:
+            sock.setblocking(False)
+            sock.connect((server, port))
+            poll.register(sock, selectors.EVENT_READ)
+            _exchange(sock, poll, waiting, answers, timeout)
+    except OSError as fault:
+        raise RpzctlError(f"cannot ask {server} port {port}: {fault.strerror}") from None
+    return answers
+
+
+def _exchange(
+    sock: socket.socket,
+    poll: selectors.BaseSelector,
+    waiting: dict[int, tuple[int, bytes]],
+    answers: list[Answer],
+    timeout: float,
+) -> None:
+    deadline = time.monotonic() + timeout
+    resend = 0.0
+    while waiting:
+        now = time.monotonic()
+        if now >= deadline:
+            return
+        if now >= resend:
+            for _, wire in waiting.values():
+                _send(sock, wire)
+            resend = now + RESEND
+        poll.select(min(resend, deadline) - now)
+        while (datagram := _receive(sock)) is not None:
+            answer = _read(datagram)
+            if answer is None or answer.id not in waiting:
+                continue
+            place = waiting[answer.id][0]
+            if _same_question(answer, answers[place].question):
+                del waiting[answer.id]
+                answers[place] = _understood(answers[place].question, answer)
+
+
+def _send(sock: socket.socket, wire: bytes) -> None:
+    # A closed port shows as ECONNREFUSED on the next call; a full buffer as EAGAIN. Neither is
+    # final: named may be starting, and the question is sent again.
+    try:
+        sock.send(wire)
+    except (ConnectionRefusedError, BlockingIOError):
+        return
+
+
+def _receive(sock: socket.socket) -> bytes | None:
+    try:
+        return sock.recv(65535)
+    except (ConnectionRefusedError, BlockingIOError):
+        return None
+
+
+def _read(wire: bytes) -> dns.message.Message | None:
+    try:
+        return dns.message.from_wire(wire, ignore_trailing=True)
+    except dns.exception.DNSException:
+        return None
+
+
+def _same_question(answer: dns.message.Message, question: Question) -> bool:
+    if not answer.flags & dns.flags.QR:
+        return False
+    if not answer.question:
+        return answer.rcode() != dns.rcode.NOERROR
+    asked = answer.question[0]
+    return bool(
+        asked.name == dns.name.from_text(question.name)
+        and asked.rdtype == dns.rdatatype.from_text(question.type)
+    )
+
+
+def _understood(question: Question, message: dns.message.Message) -> Answer:
+    records = tuple(
+        (dns.rdatatype.to_text(rrset.rdtype), rdata.to_text())
+        for rrset in message.answer
+        for rdata in rrset
+    )
+    soa = (rrset for rrset in message.additional if rrset.rdtype == dns.rdatatype.SOA)
+    zone = next((rrset.name.to_text(omit_final_dot=True).lower() for rrset in soa), None)
+    return Answer(
+        question,
+        dns.rcode.to_text(message.rcode()),
+        records,
+        bool(message.flags & dns.flags.TC),
+        zone,
+    )

@@ -1,0 +1,93 @@
+"""BIND 9 as a resolver with policy zones: rndc to bring changes, DNS questions for proof.
+
+What is relied on was measured on BIND 9.18: `reconfig` loads new zones and drops removed ones but
+does not reload a zone whose file changed; `reload ZONE` exits 0 even when the file is broken.
+"""
+
+import os
+import socket
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rpzctl import process
+from rpzctl.config import ResolverSettings
+from rpzctl.errors import RpzctlError
+from rpzctl.names import printable
+from rpzctl.resolvers import Answer, Change, Question
+
+_ALL_AT_ONCE = 5
+"""From so many sinkhole zones on, one `rndc reload` of everything is cheaper than one each; named
+passes over zones whose file is no newer than what it has."""
+
+
+class Bind(NamedTuple):
+    """A BIND 9 that this machine controls by rndc."""
+
+    settings: ResolverSettings
+
+    @property
+    def title(self) -> str:
+        """What to call it in messages."""
+        return f"named at {self.settings.server} port {self.settings.port}"
+
+    @property
+    def timeout(self) -> float:
+        """Seconds until a change of a small zone must be live."""
+        return self.settings.timeout
+
+    def ready(self) -> None:
+        """Raise `RpzctlError` when rndc, its key or the control channel cannot be used."""
+        if process.find("rndc") is None:
+            raise RpzctlError(
+                "rndc is not installed",
+                fix="install BIND's tools (Debian: apt-get install bind9-utils), or publish "
+                "without them by --no-reload",
+            )
+        key = self.settings.rndc_key
+        if not key.is_file():
+            raise RpzctlError(
+                f"there is no rndc key {key}",
+                fix="make one with 'rndc-confgen -a', or set rndc_key in rpzctl.toml",
+            )
+        if not os.access(key, os.R_OK):
+            raise RpzctlError(
+                f"cannot read the rndc key {key}: Permission denied",
+                fix="run as a member of its group (Debian: bind)",
+            )
+        try:
+            address = (str(self.settings.rndc_server), self.settings.rndc_port)
+            socket.create_connection(address, timeout=self.timeout).close()
+        except OSError as fault:
+            raise RpzctlError(
+                f"named does not listen for rndc at {address[0]} port {address[1]}: "
+                f"{fault.strerror or fault}",
+                fix="is named running, and are rndc_server and rndc_port in rpzctl.toml right?",
+            ) from None
+
+    def load(self, change: Change) -> None:
+        """Make named take `change`: `reconfig` for the set of zones, `reload` for their data."""
+        if change.reconfigure:
+            self._rndc("reconfig")
+        if len(change.sinkholes) > _ALL_AT_ONCE:
+            self._rndc("reload")
+            return
+        for zone in (*change.reload, *change.sinkholes):
+            self._rndc("reload", zone)
+
+    def _rndc(self, *command: str) -> None:
+        s = self.settings
+        argv = ["rndc", "-s", str(s.rndc_server), "-p", str(s.rndc_port), "-k", str(s.rndc_key)]
+        done = process.run([*argv, *command], timeout=max(60.0, self.timeout))
+        if done.status != 0:
+            raise RpzctlError(
+                f"rndc {' '.join(command)} failed: {printable(done.said, 300)}",
+                fix="are the two include lines in named.conf? 'rpzctl init' prints them"
+                if "failed: not found" in done.said
+                else None,
+            )
+
+    def ask(self, questions: Sequence[Question], timeout: float) -> list[Answer]:
+        """Return named's answers, in the order of the questions."""
+        from rpzctl.resolvers.ask import ask
+
+        return ask(str(self.settings.server), self.settings.port, questions, timeout)

@@ -1,0 +1,200 @@
+"""Is it true? Proof through the resolver that a generation has effect.
+
+First the canary of each changed zone: a trigger whose name is new with each serial, so that no
+older policy can answer it. Then a sample of the names that were added or taken out.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from rpzctl.config import Sinkhole
+from rpzctl.errors import NotLive, RpzctlError
+from rpzctl.render import canary_name
+from rpzctl.resolvers import Answer, Question, Resolver
+from rpzctl.rpz import Action, Kind, Row, Scope
+from rpzctl.store import Manifest, ZoneEntry
+
+PROBE = "rpzctl-probe"
+_PAUSE = 0.003
+_QUICK = 0.5
+"""seconds to wait for an answer that policy gives: it comes at once; one that does not come in this
+time comes from the internet, or is dropped"""
+_ALIVE = 3.0
+"""seconds until a resolver counts as dead"""
+_LARGE = 10_000
+"""records that named surely loads within one second more"""
+
+
+class Expectation(NamedTuple):
+    """A question and what its answer must be by the plan."""
+
+    question: Question
+    action: Action | None
+    """None: none of `zones` rewrites it"""
+    zones: tuple[str, ...] = ()
+    """the policy zone that it is about, and before it those in front of that one, which may
+    answer in its place"""
+
+
+def expected(row: Row, zones: Sequence[str]) -> list[Expectation]:
+    """Return what to ask about `row`, which stands in the last of `zones`."""
+    names = []
+    if row.scope is not Scope.BELOW:
+        names.append(str(row.name))
+    probe = f"{PROBE}.{row.name}"
+    if row.scope is not Scope.EXACT and len(probe) <= 253:  # noqa: PLR2004 - names.MAX_LENGTH
+        names.append(probe)
+    kind = "CNAME" if row.action.kind is Kind.CNAME else "A"
+    return [Expectation(Question(name, kind), row.action, tuple(zones)) for name in names]
+
+
+def mismatch(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> str | None:
+    """Return what is wrong with `answer`, or None when it is as planned."""
+    if _fits(expectation, answer, sinkhole):
+        return None
+    planned = expectation.action or "not rewritten"
+    asked = expectation.question
+    return f"{asked.name} {asked.type}: planned {planned}, got: {answer.text()}"
+
+
+def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:  # noqa: PLR0911 - one return for each action
+    action, zones = expectation.action, expectation.zones
+    if action is None:
+        return answer.policy_zone not in zones
+    if answer.policy_zone in zones[:-1]:
+        return True
+    by_policy = answer.policy_zone in zones
+    match action.kind:
+        case Kind.PASSTHRU:
+            return answer.policy_zone is None and not answer.truncated
+        case Kind.NXDOMAIN:
+            return answer.rcode == "NXDOMAIN" and by_policy
+        case Kind.NODATA:
+            return answer.rcode == "NOERROR" and not answer.records and by_policy
+        case Kind.DROP:
+            return answer.rcode is None
+        case Kind.TCP_ONLY:
+            return answer.truncated
+        case Kind.SINKHOLE:
+            return answer.data("A") == [str(sinkhole.ipv4)]
+        case Kind.CNAME:
+            return answer.data("CNAME") == [f"{action.target}."]
+
+
+def canaries(resolver: Resolver, zones: Iterable[ZoneEntry]) -> dict[str, Answer]:
+    """Return for each policy zone what the resolver answers to the canary of its serial."""
+    entries = [zone for zone in zones if zone.kind == "policy"]
+    questions = [Question(canary_name(zone.origin, zone.serial), "TXT") for zone in entries]
+    answers = resolver.ask(questions, _QUICK)
+    return {zone.origin: answer for zone, answer in zip(entries, answers, strict=True)}
+
+
+def _is_live(zone: ZoneEntry, answer: Answer) -> bool:
+    return answer.data("TXT") == [f'"{zone.serial}"']
+
+
+def serves(resolver: Resolver, zones: Sequence[ZoneEntry]) -> dict[str, bool]:
+    """Return for each of the policy zones `zones` whether the resolver serves it as published.
+
+    Raises `RpzctlError` when the resolver answers nothing at all.
+    """
+    answers = canaries(resolver, zones)
+    live = {zone.origin: _is_live(zone, answers[zone.origin]) for zone in zones}
+    if not any(live.values()):
+        deadline = time.monotonic() + _ALIVE
+        question = Question(canary_name("alive", 0), "TXT")
+        while resolver.ask([question], _QUICK)[0].rcode is None:
+            if time.monotonic() >= deadline:
+                raise RpzctlError(
+                    f"{resolver.title} does not answer",
+                    fix="is it running, and are server and port in rpzctl.toml right?",
+                )
+    return live
+
+
+def live_serials(
+    resolver: Resolver, zones: Sequence[ZoneEntry], kept: Iterable[Manifest]
+) -> dict[str, int | None]:
+    """Return for each policy zone which serial the resolver serves: as published, or an older one.
+
+    The canaries of all generations that are kept are asked for; None: it answers none of them.
+    Raises `RpzctlError` when the resolver answers nothing at all.
+    """
+    live = serves(resolver, zones)
+    found: dict[str, int | None] = {zone.origin: None for zone in zones}
+    found.update({zone.origin: zone.serial for zone in zones if live[zone.origin]})
+    old = {
+        (zone.origin, zone.serial): zone
+        for manifest in kept
+        for zone in manifest.zones.values()
+        if zone.origin in found and found[zone.origin] is None and zone.kind == "policy"
+    }
+    entries = list(old.values())
+    questions = [Question(canary_name(zone.origin, zone.serial), "TXT") for zone in entries]
+    for zone, answer in zip(entries, resolver.ask(questions, _QUICK), strict=True):
+        if _is_live(zone, answer):
+            found[zone.origin] = zone.serial
+    return found
+
+
+def prove(
+    resolver: Resolver,
+    zones: Mapping[str, ZoneEntry],
+    expectations: Sequence[Expectation],
+    sinkhole: Sinkhole,
+    *,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Return when `zones` are live and the answers are as planned; raise `NotLive` otherwise.
+
+    The time allowed grows with the size of the largest zone.
+    """
+    largest = max((zone.rows for zone in zones.values()), default=0)
+    limit = resolver.timeout + largest / _LARGE
+    deadline = now() + limit
+    waiting = dict(zones)
+    while waiting:
+        got = canaries(resolver, waiting.values())
+        waiting = {o: zone for o, zone in waiting.items() if not _is_live(zone, got[o])}
+        if not waiting:
+            break
+        if now() >= deadline:
+            told = [
+                f"{zone.origin}: serial {zone.serial} has no effect after {limit:.0f} s "
+                f"(its canary: {got[zone.origin].text()})"
+                for zone in waiting.values()
+            ]
+            raise NotLive(
+                f"{resolver.title} did not take the new policy",
+                details=told,
+                fix="see named's log; are the two include lines in named.conf?",
+            )
+        time.sleep(_PAUSE)
+    _sample(resolver, expectations, sinkhole, deadline, now)
+
+
+def _sample(
+    resolver: Resolver,
+    expectations: Sequence[Expectation],
+    sinkhole: Sinkhole,
+    deadline: float,
+    now: Callable[[], float],
+) -> None:
+    """Ask until all answers are as planned; sinkhole zones may load a moment after `reconfig`."""
+    left = list(expectations)
+    while left:
+        answers = resolver.ask([e.question for e in left], _QUICK)
+        judged = [
+            (e, mismatch(e, answer, sinkhole)) for e, answer in zip(left, answers, strict=True)
+        ]
+        wrong = [fault for _, fault in judged if fault]
+        left = [expectation for expectation, fault in judged if fault]
+        if left and now() >= deadline:
+            raise NotLive(
+                f"{resolver.title} does not answer as planned",
+                details=wrong,
+                fix="does another zone or policy of named.conf speak of these names?",
+            )
+        if left:
+            time.sleep(_PAUSE)

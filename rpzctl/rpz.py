@@ -1,0 +1,119 @@
+"""The language of response policy zones: scopes, actions, rows, owner names.
+
+Source: draft-vixie-dnsop-dns-rpz-00 and the BIND 9 ARM, "Response Policy Zone (RPZ)
+Rewriting". Only QNAME triggers so far.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from rpzctl.names import LABEL, LAST_LABEL, MAX_LENGTH, Domain, NameFault, parse
+
+
+class Scope(StrEnum):
+    """Which names a row speaks of."""
+
+    SUBTREE = "subtree"
+    """the name and everything below it"""
+    EXACT = "exact"
+    """only the name itself"""
+    BELOW = "below"
+    """only what is below the name"""
+
+
+class Kind(StrEnum):
+    """What happens to a query that matches (RPZ draft, section 3)."""
+
+    NXDOMAIN = "nxdomain"
+    NODATA = "nodata"
+    DROP = "drop"
+    TCP_ONLY = "tcp-only"
+    PASSTHRU = "passthru"
+    SINKHOLE = "sinkhole"
+    CNAME = "cname"
+
+
+class Action(NamedTuple):
+    """One action; `target` is the host that a ``cname`` action points at, else None."""
+
+    kind: Kind
+    target: Domain | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.target}" if self.target else str(self.kind)
+
+
+# One record of a policy zone as rpzctl writes it: a relative owner, perhaps TTL and class, a type,
+# data in printable ASCII. A CNAME without its final dot would be relative to the origin:
+# `rpz-passthru` would become a redirect. The bulk lane applies the same pattern.
+OWNER_PATTERN = rf"(?:\*\.)?(?:{LABEL}\.)*{LAST_LABEL}"
+RECORD_PATTERN = (
+    rf"{OWNER_PATTERN}(?: [0-9]+)?(?: IN)? "
+    r"(?:CNAME (?:\.|(?:\*\.)?[a-z0-9_-][a-z0-9_.-]*\.|\*\.)"
+    r"|(?:A|AAAA) [0-9a-f.:]+"
+    r"|TXT(?: \"[ -~]*\")+"
+    r"|[A-BD-SU-Z][A-Z0-9]+ [ -:<-~]+)"
+)
+RECORD = re.compile(RECORD_PATTERN + r"\Z")
+RECORDS = re.compile(rf"(?:{RECORD_PATTERN}\n)*+")
+
+PASSTHRU = Action(Kind.PASSTHRU)
+SINKHOLE = Action(Kind.SINKHOLE)
+BLOCK_KINDS = tuple(kind for kind in Kind if kind is not Kind.PASSTHRU)
+
+
+def parse_action(text: str) -> Action:
+    """Return the blocking action that `text` names, such as ``nodata`` or ``cname:garden.example``.
+
+    Raises ValueError with the choices.
+    """
+    kind, colon, target = text.strip().partition(":")
+    if kind == Kind.CNAME and colon:
+        try:
+            return Action(Kind.CNAME, parse(target))
+        except NameFault as fault:
+            raise ValueError(f"the target of cname: {fault}") from None
+    if kind in BLOCK_KINDS and kind != Kind.CNAME and not colon:
+        return Action(Kind(kind))
+    choices = ", ".join("cname:TARGET" if k is Kind.CNAME else k for k in BLOCK_KINDS)
+    raise ValueError(f"{text!r} is not one of {choices}")
+
+
+class Row(NamedTuple):
+    """One line of policy as a zone holds it: this name, in this scope, gets this action."""
+
+    name: Domain
+    scope: Scope
+    action: Action
+
+    def text(self) -> str:
+        """Return the row for people, e.g. ``*.evil.example nodata``."""
+        shown = "*." + self.name if self.scope is Scope.BELOW else self.name
+        suffix = " (exact)" if self.scope is Scope.EXACT else ""
+        return f"{shown} {self.action}{suffix}"
+
+
+def owners(name: str, scope: Scope) -> list[str]:
+    """Return the owner names, relative to the policy zone's origin, that carry a row.
+
+    RPZ wildcards are DNS wildcards: ``name`` does not cover ``*.name``, nor the reverse.
+    """
+    if scope is Scope.EXACT:
+        return [name]
+    return ["*." + name] if scope is Scope.BELOW else [name, "*." + name]
+
+
+def longest_name(origin: str, scope: Scope) -> int:
+    """Return how many octets a name may have in the zone `origin`.
+
+    An owner is the trigger and the origin together, and one owner above 255 octets on the wire
+    makes BIND refuse the whole zone.
+    """
+    return MAX_LENGTH - len(origin) - 1 - (0 if scope is Scope.EXACT else 2)
+
+
+def too_long(rows: Iterable[tuple[Domain, Scope]], origin: str) -> list[Domain]:
+    """Return the names whose owner would not fit into the zone `origin`."""
+    return [name for name, scope in rows if len(name) > longest_name(origin, scope)]

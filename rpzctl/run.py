@@ -1,0 +1,35 @@
+"""What a command wants of the one path."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from rpzctl.config import Config
+from rpzctl.resolvers import Resolver
+from rpzctl.store import Store
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+class Run(NamedTuple):
+    """What a command wants of the path."""
+
+    config: Config
+    now: datetime
+    """UTC, read at the edge"""
+    resolvers: Sequence[Resolver] = ()
+    wait: float = 60.0
+    """seconds to wait for the lock"""
+    force: bool = False
+    """the guards' objections are known and overruled"""
+    reload: bool = True
+    """False: publish only"""
+    stage: Callable[[str], None] = _silent
+    """called with what is being done, on long work"""
+
+    @property
+    def store(self) -> Store:
+        """The output and state folders."""
+        return Store(self.config.output, self.config.state)

@@ -1,0 +1,21 @@
+"""Where the data that come with rpzctl are: templates, feed definitions, lists."""
+
+from pathlib import Path
+from typing import Literal
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(kind: Literal["templates", "feeds"]) -> Path:
+    """Return the folder of shipped `kind`.
+
+    A wheel carries it inside the package; in a checkout (and so in an editable install) it
+    stands beside the package.
+    """
+    inside = PACKAGE / kind
+    return inside if inside.is_dir() else PACKAGE.parent / kind
+
+
+def protect_list() -> Path:
+    """Return the list of names that no rule and no feed may block without force."""
+    return PACKAGE / "data" / "protect.list"

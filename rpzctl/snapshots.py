@@ -1,0 +1,107 @@
+"""The last good copy of each feed: ``<state>/feeds/NAME/`` with its octets, names and record.
+
+A copy is taken only when it has the shape of a feed and has not swung; otherwise the one before
+stays, and the record says why. Nothing here empties a policy.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rpzctl.catalogue import Feed
+from rpzctl.errors import RpzctlError
+from rpzctl.fetch import Fetched, Validators
+from rpzctl.store import write_aside
+
+READER = 1
+"""raised when the readers come to other names from the same octets"""
+
+
+class Record(NamedTuple):
+    """What is known of a feed. Times are RFC 3339, UTC."""
+
+    sha256: str = ""
+    """of the last good copy's octets; empty: there is none"""
+    read_as: str = ""
+    """format and reader that its names were read with"""
+    url: str = ""
+    """where it came from"""
+    names: int = 0
+    rejected: int = 0
+    last_ok: str | None = None
+    """when the publisher last gave a good copy, or said that ours still is one"""
+    last_changed: str | None = None
+    last_checked: str | None = None
+    fault: str | None = None
+    """why the last check brought no good copy"""
+    validators: Validators = Validators()
+    """of the last good copy"""
+
+    def value(self) -> dict[str, Any]:
+        """Return the record as a JSON-ready document."""
+        return {**self._asdict(), "validators": self.validators._asdict()}
+
+
+class Snapshots(NamedTuple):
+    """The folder of last good copies."""
+
+    folder: Path
+
+    def record(self, name: str) -> Record:
+        """Return what is known of the feed `name`; a damaged record counts as none."""
+        try:
+            value = json.loads((self.folder / name / "record.json").read_text(encoding="utf-8"))
+            return Record(**{**value, "validators": Validators(**value["validators"])})
+        except (OSError, ValueError, KeyError, TypeError):
+            return Record()
+
+    def names_file(self, name: str) -> Path:
+        """Return where the names of the last good copy are, as Parquet."""
+        return self.folder / name / "names.parquet"
+
+    def data(self, name: str) -> bytes:
+        """Return the octets of the last good copy. Raises `RpzctlError`."""
+        path = self.folder / name / "data"
+        try:
+            return path.read_bytes()
+        except OSError as fault:
+            raise RpzctlError(f"cannot read {path}: {fault.strerror}") from None
+
+    def keep(self, name: str, record: Record) -> None:
+        """Write the record alone."""
+        text = json.dumps(record.value(), indent=1) + "\n"
+        write_aside(self.folder / name / "record.json", text.encode(), mode=0o600)
+
+    def accept(self, name: str, data: bytes, names: bytes, record: Record) -> None:
+        """Make `data` the last good copy of the feed `name`, with its `names` as Parquet.
+
+        The record is written last: it names the copy by digest, and a run that was killed between
+        leaves a copy that the record does not name, which the next sync fetches again.
+        """
+        write_aside(self.folder / name / "data", data, mode=0o600)
+        write_aside(self.names_file(name), names, mode=0o600)
+        self.keep(name, record)
+
+
+def read_as(feed: Feed) -> str:
+    """Return what the names of a copy depend on besides its octets."""
+    return f"{feed.format}/{READER}"
+
+
+def known(feed: Feed, record: Record) -> Validators:
+    """Return the validators to ask with: none if the copy is of another definition."""
+    same = record.sha256 and record.url == feed.url and record.read_as == read_as(feed)
+    return record.validators if same else Validators()
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of a copy."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def checked(record: Record, fetched: Fetched, at: str) -> Record:
+    """Return `record` after a fetch that brought no new copy."""
+    if fetched.fault:
+        return record._replace(last_checked=at, fault=fetched.fault)
+    return record._replace(last_checked=at, last_ok=at, fault=None, validators=fetched.validators)

@@ -1,0 +1,360 @@
+"""The only writer of the output folder and of the state folder's own files.
+
+    <output>/generations/0000000042/   one complete policy: manifest, fragments, zones, rows
+    <output>/current                   symlink to one generation, flipped by one rename
+    <state>/lock                       held by the one rpzctl that writes
+    <state>/proven.json                the generation that a resolver was last seen to serve
+
+A generation is built aside, brought to disk, renamed into place and never written again; a file
+that did not change is a hard link to the one before, with its modification time, by which BIND
+tells what to load. Killed at any instruction, `current` names a complete old or a complete new
+policy, and what was left half-built is swept away under the lock by the next run.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from rpzctl.errors import Locked, RpzctlError
+from rpzctl.render import Frame
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+FRAGMENTS = ("options.conf", "zones.conf")
+SINKHOLE = "sinkhole"
+LOCK = "lock"
+SYNC_LOCK = "sync.lock"
+_ASIDE = ".new-"
+
+
+class ZoneEntry(NamedTuple):
+    """A zone in a generation. `span` is where its records stand in the file: start and length."""
+
+    origin: str
+    kind: Literal["policy", "sinkhole"]
+    file: str
+    serial: int
+    digest: str
+    """of the frame, the shapes and the rows: all that it says, apart from the serial"""
+    rows: int
+    frame: Frame
+    span: tuple[int, int]
+    rows_file: str | None = None
+    rows_digest: str = ""
+    sha256: str = ""
+    """of the zone file"""
+    inputs: str = ""
+    """digest of what a feed zone was made from; the same inputs need no work"""
+
+
+class Manifest(NamedTuple):
+    """What a generation is."""
+
+    generation: int
+    made: str
+    zones: Mapping[str, ZoneEntry]
+    """by origin; policy zones stand in order of precedence"""
+    sinkholes: tuple[str, ...] = ()
+    serials: Mapping[str, int] = MappingProxyType({})
+    """the highest serial that each zone ever had, also of zones that are gone"""
+
+    def text(self) -> str:
+        """Return the manifest as JSON text."""
+        zones = {
+            origin: {**zone._asdict(), "frame": zone.frame._asdict()}
+            for origin, zone in self.zones.items()
+        }
+        value = {"format": FORMAT, **self._asdict(), "zones": zones, "serials": dict(self.serials)}
+        return json.dumps(value, indent=1) + "\n"
+
+    @property
+    def policy_zones(self) -> list[str]:
+        """The origins of the policy zones in order of precedence."""
+        return [zone.origin for zone in self.zones.values() if zone.kind == "policy"]
+
+
+def _manifest(text: str) -> Manifest:
+    value = json.loads(text)
+    if value["format"] != FORMAT:
+        raise ValueError(f"format {value['format']}")
+    zones = {}
+    for origin, entry in value["zones"].items():
+        entry["frame"] = Frame(**entry["frame"])
+        entry["span"] = tuple(entry["span"])
+        zones[origin] = ZoneEntry(**entry)
+    return Manifest(
+        value["generation"], value["made"], zones, tuple(value["sinkholes"]), value["serials"]
+    )
+
+
+class Store(NamedTuple):
+    """The output folder and the state folder."""
+
+    output: Path
+    state: Path
+
+    @property
+    def current_link(self) -> Path:
+        """The symlink that named.conf goes through."""
+        return self.output / "current"
+
+    def folder(self, manifest: Manifest) -> Path:
+        """Return the folder of a generation."""
+        return self.output / "generations" / f"{manifest.generation:010d}"
+
+    def current(self) -> Manifest | None:
+        """Return the published generation; None before the first.
+
+        Raises `RpzctlError` when there is one that cannot be read.
+        """
+        return self._read(self.current_link / MANIFEST)
+
+    def _read(self, path: Path) -> Manifest | None:
+        try:
+            return _manifest(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as fault:
+            raise RpzctlError(f"cannot read {path}: {fault.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as fault:
+            raise RpzctlError(
+                f"{path} is damaged or of another version of rpzctl: {fault}",
+                fix="move the output folder away and run 'rpzctl init' and 'rpzctl apply' again",
+            ) from None
+
+    def proven(self) -> Manifest | None:
+        """Return the generation that the resolver was last seen to serve, if it is still kept."""
+        try:
+            value = json.loads((self.state / "proven.json").read_text(encoding="utf-8"))
+            number = int(value["generation"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return self._read(self.output / "generations" / f"{number:010d}" / MANIFEST)
+
+    def proven_at(self) -> str | None:
+        """Return when the resolver was last seen to serve what was published (RFC 3339)."""
+        try:
+            value = json.loads((self.state / "proven.json").read_text(encoding="utf-8"))
+            return str(value["at"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def set_proven(self, manifest: Manifest, at: str) -> None:
+        """Record that the resolver serves `manifest`."""
+        text = json.dumps({"generation": manifest.generation, "at": at}) + "\n"
+        write_aside(self.state / "proven.json", text.encode(), mode=0o600)
+
+    def is_held(self, name: str) -> bool:
+        """Tell whether another process holds the lock `name` at this moment."""
+        try:
+            with (self.state / name).open("a+", encoding="ascii") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @contextlib.contextmanager
+    def lock(self, wait: float, name: str = LOCK) -> Iterator[None]:
+        """Hold the lock; raises `Locked` after `wait` seconds. The kernel frees it on any death.
+
+        `LOCK` is held to publish. `SYNC_LOCK` is held around it by what changes feed zones,
+        which takes longer than an operator would wait.
+        """
+        self._mkdir(self.state, 0o700)
+        path = self.state / name
+        try:
+            handle = path.open("a+", encoding="ascii")
+        except OSError as fault:
+            raise RpzctlError(f"cannot open {path}: {fault.strerror}") from None
+        with handle:
+            deadline = time.monotonic() + wait
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if time.monotonic() >= deadline:
+                        handle.seek(0)
+                        holder = handle.read(20).strip()
+                        raise Locked(
+                            f"another rpzctl{f' (pid {holder})' if holder.isdigit() else ''} "
+                            f"is at work; waited {wait:g} s",
+                            fix="try again, or wait longer with --wait SECONDS",
+                        ) from None
+                    time.sleep(0.02)
+            with contextlib.suppress(OSError):  # who holds it is a courtesy; a disk may be full
+                handle.truncate(0)
+                handle.write(f"{os.getpid()}\n")
+                handle.flush()
+            if name == LOCK:
+                self._sweep()
+            yield
+
+    def _sweep(self) -> None:
+        """Remove what a run that was killed left half-built."""
+        for folder in (self.output / "generations", self.output, self.state):
+            for stale in folder.glob(f"{_ASIDE}*"):
+                if stale.is_dir() and not stale.is_symlink():
+                    shutil.rmtree(stale, ignore_errors=True)
+                else:
+                    stale.unlink(missing_ok=True)
+
+    def _mkdir(self, folder: Path, mode: int) -> None:
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True, mode=mode)
+                folder.chmod(mode)  # whatever the umask: named reads the output as another user
+        except OSError as fault:
+            raise RpzctlError(
+                f"cannot make {folder}: {fault.strerror}",
+                fix="check its owner and mode, or set [paths] in rpzctl.toml",
+            ) from None
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[Path]:
+        """Give an empty folder to build the next generation in; it is gone if not published."""
+        home = self.output / "generations"
+        self._mkdir(self.output, 0o755)
+        self._mkdir(home, 0o755)
+        folder = home / f"{_ASIDE}{os.getpid()}"
+        try:
+            folder.mkdir(mode=0o755)
+        except OSError as fault:
+            raise RpzctlError(
+                f"cannot write in {home}: {fault.strerror}",
+                fix="check its owner and mode, or set [paths] output in rpzctl.toml",
+            ) from None
+        try:
+            yield folder
+        except OSError as fault:
+            raise RpzctlError(
+                f"cannot write the new generation: {fault.strerror}",
+                details=[str(fault.filename or folder)],
+                fix="what was published before is untouched",
+            ) from None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Path]:
+        """Give an empty folder on the same disk, for zones that are written without the lock."""
+        home = self.output / "prebuilt"
+        self._mkdir(home, 0o755)
+        folder = home / str(os.getpid())
+        for stale in home.iterdir():
+            shutil.rmtree(stale, ignore_errors=True)
+        try:
+            folder.mkdir(mode=0o755)
+            yield folder
+        except OSError as fault:
+            raise RpzctlError(
+                f"cannot write in {home}: {fault.strerror}",
+                fix="what was published before is untouched",
+            ) from None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, folder: Path, manifest: Manifest) -> None:
+        """Make the generation in `folder` the current one, by one rename. All is on disk before."""
+        final = self.folder(manifest)
+        write_aside(folder / MANIFEST, manifest.text().encode(), mode=0o644)
+        folder.chmod(0o755)
+        to_disk(folder)
+        if final.exists():  # built once, never flipped to: a run that was killed here
+            shutil.rmtree(final)
+        folder.rename(final)
+        _sync(final.parent)
+        self._flip(final)
+
+    def _flip(self, final: Path) -> None:
+        link = self.output / f"{_ASIDE}current-{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("generations") / final.name)
+        link.replace(self.current_link)
+        _sync(self.output)
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the newest `keep` generations; the current and the proven one stay."""
+        stay = {m.generation for m in (self.current(), self.proven()) if m}
+        home = self.output / "generations"
+        numbers = sorted(int(path.name) for path in home.iterdir() if path.name.isdigit())
+        for number in numbers[:-keep]:
+            if number not in stay:
+                shutil.rmtree(home / f"{number:010d}", ignore_errors=True)
+
+    def kept(self) -> list[Manifest]:
+        """Return the generations that are kept, the oldest first."""
+        paths = sorted((self.output / "generations").glob("[0-9]*/" + MANIFEST))
+        return [manifest for path in paths if (manifest := self._read(path))]
+
+    def next_number(self) -> int:
+        """Return the number of the next generation; one that was ever used is not used again."""
+        home = self.output / "generations"
+        used = [int(path.name) for path in home.glob("[0-9]*") if path.name.isdigit()]
+        return max(used, default=0) + 1
+
+
+def write_aside(path: Path, content: bytes, *, mode: int) -> None:
+    """Write `content` to `path` by way of a file beside it: complete, on disk, or not at all."""
+    beside = path.with_name(f"{_ASIDE}{path.name}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for stale in path.parent.glob(f"{_ASIDE}{path.name}-*"):  # by a run that was killed
+            stale.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+    except OSError as fault:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise RpzctlError(f"cannot write {path}: {fault.strerror}") from None
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a published file; None where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def to_disk(folder: Path) -> None:
+    """Bring the files in `folder` to disk, readable by named, whatever the umask."""
+    for file in folder.iterdir():
+        with file.open("rb") as opened:
+            os.fchmod(opened.fileno(), 0o644)
+            os.fsync(opened.fileno())
+
+
+def link(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source`; a copy with its times if there are no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def digest_of(*parts: object) -> str:
+    """Return a digest of JSON-ready values."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

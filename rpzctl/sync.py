@@ -1,0 +1,190 @@
+"""Fetch feeds, judge what came, keep the good, and make the policy from it.
+
+A feed that fails, in whatever way, keeps its last good copy; the others go on.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from rpzctl import bulk, catalogue, fetch, pipeline, snapshots, times
+from rpzctl.catalogue import Feed
+from rpzctl.errors import UsageFault
+from rpzctl.pipeline import Outcome
+from rpzctl.plan import Plan
+from rpzctl.run import Run
+from rpzctl.snapshots import Record
+from rpzctl.store import SYNC_LOCK
+
+PARALLEL = 4
+Tell = Callable[[str], None]
+
+
+class Synced(NamedTuple):
+    """What a sync did with one feed."""
+
+    feed: str
+    status: str
+    """new, same or kept (its last good copy; `fault` says why)"""
+    record: Record
+    fault: str | None = None
+
+    def value(self) -> dict[str, Any]:
+        """Return it as a JSON-ready document."""
+        return {
+            "feed": self.feed,
+            "status": self.status,
+            "names": self.record.names,
+            "rejected": self.record.rejected,
+            "last_ok": self.record.last_ok,
+            "fault": self.fault,
+        }
+
+
+class SyncOutcome(NamedTuple):
+    """What a sync did."""
+
+    feeds: tuple[Synced, ...]
+    reports: tuple[bulk.Report, ...]
+    outcome: Outcome
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether no feed that was asked gave anything good."""
+        return bool(self.feeds) and all(feed.fault for feed in self.feeds)
+
+    def value(self) -> dict[str, Any]:
+        """Return it as a JSON-ready document."""
+        return {
+            "feeds": [feed.value() for feed in self.feeds],
+            "guarded": [
+                {
+                    "zone": report.origin,
+                    "names": report.names,
+                    "stopped": report.stopped,
+                    "stops": [stop._asdict() for stop in report.stops],
+                    "too_long": report.too_long,
+                    "covered": report.covered,
+                }
+                for report in self.reports
+            ],
+            "applied": self.outcome.value(),
+        }
+
+
+def sync(run: Run, names: Sequence[str], accept: Sequence[str], tell: Tell) -> SyncOutcome:
+    """Fetch the feeds `names` (all enabled ones if empty), and apply.
+
+    The swing of a feed in `accept` is believed. `tell` is called with a line for each feed.
+    Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
+    """
+    feeds = chosen(run, [*names, *accept])
+    with run.store.lock(run.wait, SYNC_LOCK):
+        run.stage(f"fetching {len(feeds)} feeds")
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            store = bulk.snapshots(run.config)
+            pairs = [(feed, store.record(feed.name)) for feed in feeds]
+            coming = [
+                (feed, record, pool.submit(fetch.fetch, feed, snapshots.known(feed, record)))
+                for feed, record in pairs
+            ]
+            done = []
+            for feed, record, fetched in coming:
+                result = _judge(run, feed, record, fetched.result(), accept=feed.name in accept)
+                tell(_line(result))
+                done.append(result)
+        reports, outcome = _apply(run)
+    return SyncOutcome(tuple(done), reports, outcome)
+
+
+def apply(run: Run) -> Outcome:
+    """Make what the rules and the feeds' last good copies say the live policy."""
+    with run.store.lock(run.wait, SYNC_LOCK):
+        return _apply(run)[1]
+
+
+def plan(run: Run) -> Plan:
+    """Return what `apply` would change."""
+    return pipeline.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
+
+
+def _apply(run: Run) -> tuple[tuple[bulk.Report, ...], Outcome]:
+    base = run.store.current()
+    made = bulk.zones(run, base)
+    with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
+        outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
+    return made.reports, outcome
+
+
+def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
+    """Return the feeds to fetch. Raises `UsageFault`."""
+    known = catalogue.load(run.config)
+    if not names:
+        return [feed for feed in known.values() if feed.enabled]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageFault(
+            f"there is no feed {', '.join(unknown)}", fix="'rpzctl feeds list' shows them"
+        )
+    disabled = [name for name in names if not known[name].enabled]
+    if disabled:
+        raise UsageFault(
+            f"not enabled: {', '.join(disabled)}",
+            fix="; ".join(f"rpzctl feeds enable {name}" for name in disabled),
+        )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, accept: bool) -> Synced:
+    """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
+    from rpzctl import formats, shape
+
+    store = bulk.snapshots(run.config)
+    now = times.show(run.now)
+    if fetched.data is None:
+        record = snapshots.checked(record, fetched, now)
+        store.keep(feed.name, record)
+        return Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
+    digest = snapshots.digest(fetched.data)
+    if digest == record.sha256 and record.read_as == snapshots.read_as(feed):
+        record = record._replace(url=feed.url)
+        record = snapshots.checked(record, fetched._replace(data=None), now)
+        store.keep(feed.name, record)
+        return Synced(feed.name, "same", record)
+    fault = shape.fault_of_octets(fetched.data)
+    if fault is None:
+        parsed = formats.read(fetched.data, feed.format)
+        count = len(parsed.names)
+        fault = shape.fault_of_names(feed, parsed)
+        if fault is None and not accept:
+            fault = shape.fault_of_swing(feed, record.names, count)
+    if fault is not None:
+        record = snapshots.checked(record, fetch.Fetched(fault=fault), now)
+        store.keep(feed.name, record)
+        return Synced(feed.name, "kept", record, fault)
+    record = Record(
+        sha256=digest,
+        read_as=snapshots.read_as(feed),
+        url=feed.url,
+        names=count,
+        rejected=parsed.rejected,
+        last_ok=now,
+        last_changed=now,
+        last_checked=now,
+        validators=fetched.validators,
+    )
+    store.accept(feed.name, fetched.data, bulk.packed(parsed.names), record)
+    return Synced(feed.name, "new", record)
+
+
+def _line(result: Synced) -> str:
+    if result.fault:
+        held = (
+            f"keeps its {result.record.names} names of {result.record.last_changed}"
+            if result.record.sha256
+            else "has no good copy yet"
+        )
+        return f"{result.feed}: {result.fault}; {held}"
+    rejected = f", {result.record.rejected} lines rejected" if result.record.rejected else ""
+    changed = "new copy" if result.status == "new" else "unchanged"
+    return f"{result.feed}: {changed}, {result.record.names} names{rejected}"

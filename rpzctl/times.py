@@ -1,0 +1,64 @@
+"""UTC times: how they are written (RFC 3339) and how people give an expiry."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_SPAN = re.compile(r"([1-9][0-9]{0,5})\s*(m|min|h|d|w)\Z", re.IGNORECASE)
+_UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+
+
+def show(moment: datetime) -> str:
+    """Return `moment` as RFC 3339 text in UTC, to the second: ``2026-12-31T23:59:59Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse(text: str) -> datetime:
+    """Return the moment that RFC 3339 text or a date names.
+
+    A date alone is the last second of that day, in UTC; a time without an offset is UTC.
+    Raises ValueError.
+    """
+    if _DATE.match(text):
+        return datetime.fromisoformat(text + "T23:59:59+00:00")
+    if not _TIME.match(text):
+        raise ValueError(f"{text!r} is no RFC 3339 time")
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond what UTC can say") from None
+
+
+def age(moment: str, now: datetime) -> str:
+    """Return how long ago an RFC 3339 `moment` was: ``5 min``, ``3 h``, ``12 d``."""
+    seconds = (now - parse(moment)).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def expiry(text: str, now: datetime) -> datetime:
+    """Return the moment that ``--expires`` names: ``30m``, ``12h``, ``7d``, a date or a time.
+
+    Raises ValueError when it cannot be read or has passed.
+    """
+    span = _SPAN.match(text.strip())
+    if span:
+        unit = {_UNITS[span[2].lower()]: int(span[1])}
+        try:
+            moment = now + timedelta(**unit)
+        except OverflowError:
+            raise ValueError(f"{text!r} is further away than dates go") from None
+    else:
+        try:
+            moment = parse(text.strip())
+        except ValueError:
+            raise ValueError(
+                f"{text!r} is no expiry; give 30m, 12h, 7d, 2w, 2026-12-31 or 2026-12-31T18:00Z"
+            ) from None
+    if moment <= now:
+        raise ValueError(f"{text!r} has passed (it is {show(now)})")
+    return moment.replace(microsecond=0)
