@@ -1,0 +1,195 @@
+"""Readers of feed formats: the column way and the slow way agree, and nothing slips through."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rpzctl import formats
+from rpzctl.formats import domains, hosts
+from rpzctl.names import NameFault, parse
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "feeds"
+
+
+def names(text: str, form: str) -> list[str]:
+    return formats.read(text.encode(), form).names.to_list()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("0.0.0.0 evil.example", ["evil.example"]),
+        ("127.0.0.1\tevil.example", ["evil.example"]),
+        (":: v6.example", ["v6.example"]),
+        ("::1  two-blanks.example", ["two-blanks.example"]),
+        ("0 zero.example", ["zero.example"]),
+        ("0.0.0.0 evil.example\r", ["evil.example"]),
+        ("0.0.0.0 evil.example #-> comment", ["evil.example"]),
+        ("0.0.0.0 evil.example#glued", ["evil.example"]),
+        ("0.0.0.0 EVIL.Example ", ["evil.example"]),
+        ("0.0.0.0 a.example b.example", ["a.example", "b.example"]),
+        ("0.0.0.0 bücher.example", ["xn--bcher-kva.example"]),
+        ("0.0.0.0 under_score.example", ["under_score.example"]),
+        ("127.0.0.1 localhost #[IPv4]", []),
+        ("127.0.0.1 localhost.localdomain", []),
+        ("::1 ip6-localhost ip6-loopback", []),
+        ("# 0.0.0.0 evil.example", []),
+        ("", []),
+    ],
+)
+def test_hosts_lines(line: str, expected: list[str]) -> None:
+    parsed = formats.read(line.encode() + b"\n", "hosts")
+    assert expected == parsed.names.to_list()
+    assert parsed.rejected == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("0.0.0.0 188.42.141.92", "IP address"),
+        ("0.0.0.0 de2.node..aeon-pool.example", "empty label"),
+        ("0.0.0.0 a.example.php?rand=13Inbox", "character '?'"),
+        ("93.184.216.34 moved.example", "another machine"),
+        ("evil.example", "not an address and a name"),
+        ("not-an-ip evil.example", "does not begin with an address"),
+        ("0.0.0.0 " + "x" * 64 + ".example", "64 octets"),
+        ("0.0.0.0 x{{7*7}}.example", "character '{'"),
+        ("0.0.0.0 $ORIGIN.example", "character '$'"),
+    ],
+)
+def test_hosts_rejects(line: str, reason: str) -> None:
+    parsed = formats.read(b"# head\n" + line.encode() + b"\n", "hosts")
+    assert [] == parsed.names.to_list()
+    assert 1 == parsed.rejected
+    assert 2 == parsed.rejects[0].line
+    assert reason in parsed.rejects[0].reason
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("evil.example", ["evil.example"]),
+        ("Evil.Example.", ["evil.example"]),
+        ("evil.example # since Monday", ["evil.example"]),
+        ("ķeepass.example", ["xn--eepass-vbb.example"]),
+        ("reduce-repair-.start.example", ["reduce-repair-.start.example"]),
+        ("! comment", []),
+        ("// comment", []),
+    ],
+)
+def test_domain_lines(line: str, expected: list[str]) -> None:
+    parsed = formats.read(line.encode(), "domains")
+    assert expected == parsed.names.to_list()
+    assert parsed.rejected == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x CNAME rpz-passthru.",
+        "$INCLUDE /etc/passwd",
+        "*.wild.example",
+        "%20mandrillapp.example",
+        "40.70.42.104?rid=8i4dr5f",
+        "[2600:1f18::8ba1]",
+        "a.example\x00b.example",
+        "a.example\x1b[2J",
+    ],
+)
+def test_domain_rejects(line: str) -> None:
+    parsed = formats.read(line.encode(), "domains")
+    assert [] == parsed.names.to_list()
+    assert 1 == parsed.rejected
+    assert parsed.rejects[0].text.isprintable()
+
+
+def test_a_byte_order_mark_and_blank_lines_keep_the_line_numbers() -> None:
+    parsed = formats.read(b"\xef\xbb\xbfa.example\r\n\r\n\nnot a name\nb.example", "domains")
+    assert ["a.example", "b.example"] == sorted(parsed.names)
+    assert [4] == [reject.line for reject in parsed.rejects]
+    assert 3 == parsed.lines
+
+
+def test_rejects_are_counted_beyond_those_kept() -> None:
+    parsed = formats.read(b"not a name\n" * (formats.KEPT_REJECTS + 50), "domains")
+    assert formats.KEPT_REJECTS + 50 == parsed.rejected
+    assert formats.KEPT_REJECTS == len(parsed.rejects)
+
+
+LABEL = st.text("abz09-_AÄß中\u212a.", min_size=1, max_size=8)
+TEXT = st.one_of(
+    st.text(max_size=40),
+    st.lists(LABEL, min_size=1, max_size=5).map(".".join),
+    st.from_regex(r"[a-z0-9_-]{1,70}\.(?:com|example|x1|1x|-a)", fullmatch=True),
+).map(lambda text: "".join(c for c in text if c not in "\r\n\x01"))
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(TEXT, max_size=20))
+def test_the_column_way_takes_just_what_the_slow_way_takes(lines: list[str]) -> None:
+    def slow(line: str) -> list[str]:
+        text = line.strip().removeprefix("\ufeff").strip()
+        return list(domains.FORMAT.odd(text).names) if text else []
+
+    usable = [line for line in lines if line.encode("utf-8", "surrogatepass") and _utf8(line)]
+    expected = sorted(name for line in usable for name in slow(line))
+    assert expected == sorted(names("\n".join(usable), "domains"))
+
+
+def _utf8(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=300), st.sampled_from(["hosts", "domains"]))
+def test_no_octets_raise_and_every_output_is_a_name(data: bytes, form: str) -> None:
+    for name in formats.read(data, form).names.to_list():
+        assert name == parse(name)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(TEXT, max_size=5).map(" ".join))
+def test_a_hosts_line_gives_the_names_on_it_and_no_others(words: str) -> None:
+    if not _utf8(words):
+        return
+    line = "0.0.0.0 " + words
+    found = names(line, "hosts")
+    odd = hosts.FORMAT.odd(line.strip())
+    assert sorted(odd.names) == sorted(found)
+    for name in found:
+        try:
+            assert name == parse(name)
+        except NameFault:
+            pytest.fail(f"{name!r} is no name")
+
+
+@pytest.mark.skipif(
+    not SAMPLES.is_dir(), reason="the field's real feeds are not beside the checkout"
+)
+@pytest.mark.parametrize(
+    ("path", "form", "count", "rejected"),
+    [
+        ("hosts/blocklistproject/ransomware.txt", "hosts", 1904, 0),
+        ("hosts/fademind-add.2o7Net/hosts", "hosts", 2030, 0),
+        ("hosts/jdlingyu/hosts", "hosts", 1707, 0),
+        ("hosts/mitchellkrogza/hosts", "hosts", 13467, 353),
+        ("hosts/windowsspyblocker/spy.txt", "hosts", 347, 0),
+        ("hosts/windowsspyblocker/spy_v6.txt", "hosts", 347, 0),
+        ("domains/iam-py-test/antimalware_domains_nopups.txt", "domains", 6929, 4),
+        ("domains/perflyst/SmartTV.txt", "domains", 245, 0),
+        ("domains/phishing-database/phishing-domains-ACTIVE2.txt", "domains", 21289, 1),
+        ("domains/phishing-database/phishing-domains-INVALID.txt", "domains", 0, 5),
+        ("domains/phishing-database/phishing-domains-NEW-today.txt", "domains", 3, 0),
+        ("domains/shadowwhisperer/Malware", "domains", 43726, 0),
+        ("domains/stamparm/blackbook.txt", "domains", 18151, 0),
+    ],
+)
+def test_real_feeds(path: str, form: str, count: int, rejected: int) -> None:
+    parsed = formats.read((SAMPLES / path).read_bytes(), form)
+    assert (count, rejected) == (len(parsed.names), parsed.rejected)

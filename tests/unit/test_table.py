@@ -1,0 +1,188 @@
+"""The bulk lane against a slow, plain reference that shares no code with it."""
+
+import random
+from pathlib import Path
+
+import dns.name
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rpzctl import suffixes, table
+from rpzctl.guards import Protected
+from rpzctl.names import Domain, ancestors
+from rpzctl.rpz import Action, Kind, parse_action
+
+NXDOMAIN = Action(Kind.NXDOMAIN)
+SHAPES = {NXDOMAIN: ("", " CNAME .\n")}
+SUFFIXES = suffixes.load()
+NOBODY = Protected({})
+
+Listed = list[tuple[list[str], bool]]
+
+
+def combine(listed: Listed, protected: Protected = NOBODY, origin: str = "x.rpz") -> table.Made:
+    sources = [
+        table.Source(f"f{n}", pl.Series("name", names, pl.String), subdomains)
+        for n, (names, subdomains) in enumerate(listed)
+    ]
+    return table.combine(sources, origin, SUFFIXES, protected)
+
+
+def reference(listed: Listed, protected: set[str]) -> dict[str, tuple[bool, int]]:
+    """Sets and loops: name to (subtree, feeds)."""
+    union: dict[str, tuple[bool, int]] = {}
+    for bit, (names, subdomains) in enumerate(listed):
+        for name in names:
+            subtree, feeds = union.get(name, (False, 0))
+            union[name] = (subtree or subdomains, feeds | 1 << bit)
+    kept = {}
+    for name, (subtree, feeds) in union.items():
+        if SUFFIXES.is_suffix(name):
+            continue
+        if any(p == name or p in ancestors(name) for p in protected):
+            continue
+        if subtree and any(name in ancestors(p) for p in protected):
+            continue
+        kept[name] = (subtree, feeds)
+    wide = {name for name, (subtree, _) in kept.items() if subtree}
+    return {n: v for n, v in kept.items() if not any(a in wide for a in ancestors(n))}
+
+
+def as_dict(made: table.Made) -> dict[str, tuple[bool, int]]:
+    return {name: (subtree, feeds) for name, subtree, feeds in made.frame.iter_rows()}
+
+
+LABEL = st.sampled_from(["a", "b", "a-b", "x", "y1", "_z"])
+NAME = st.lists(LABEL, min_size=0, max_size=4).flatmap(
+    lambda labels: st.sampled_from(["com", "co.uk", "foo.ck", "kobe.jp", "example"]).map(
+        lambda top: ".".join([*labels, top])
+    )
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.tuples(st.lists(NAME, max_size=12), st.booleans()), min_size=1, max_size=4),
+    st.sets(NAME, max_size=3),
+)
+def test_combine_equals_the_reference(listed: Listed, protected: set[str]) -> None:
+    guard = Protected({Domain(name): "test" for name in protected})
+    assert reference(listed, protected) == as_dict(combine(listed, guard))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_combine_equals_the_reference_at_size(seed: int) -> None:
+    chance = random.Random(seed)
+    tops = ["com", "net", "co.uk", "example", "kobe.jp"]
+    labels = ["a", "ads", "ads-x", "www", "m", "cdn1", "foo", "foo-bar", "_srv"]
+
+    def name() -> str:
+        own = f"d{chance.randrange(3000)}.{chance.choice(tops)}"
+        return ".".join([*chance.choices(labels, k=chance.randrange(4)), own])
+
+    listed = [([name() for _ in range(4000)], chance.random() < 0.5) for _ in range(5)]
+    protected = {name() for _ in range(40)}
+    guard = Protected({Domain(name): "test" for name in protected})
+    assert reference(listed, protected) == as_dict(combine(listed, guard))
+
+
+def test_a_hyphen_does_not_tear_a_subtree_apart() -> None:
+    listed = [(["foo.com", "ads-foo.com", "x.foo.com", "foo-ads.com", "y.foo.com"], True)]
+    assert {"foo.com", "ads-foo.com", "foo-ads.com"} == set(as_dict(combine(listed)))
+
+
+def test_a_stray_suffix_swallows_nothing() -> None:
+    made = combine([(["com", "co.uk", "evil.com", "bad.co.uk"], True)])
+    assert {"evil.com", "bad.co.uk"} == set(as_dict(made))
+    assert {"com", "co.uk"} == {stop.subject for stop in made.stops}
+
+
+def test_rows_stand_in_canonical_order() -> None:
+    names = ["b.example.com", "a.example.com", "example.com", "a-b.example.com", "z.com", "x.a.com"]
+    frame = combine([(names, False)]).frame
+    expected = sorted(names, key=dns.name.from_text)
+    assert expected == frame["name"].to_list()
+
+
+def test_names_too_long_for_the_zone_are_left_out() -> None:
+    origin = "x.rpz"
+    fits = ".".join(["a" * 60] * 4)[: 253 - len(origin) - 1 - 2 - 4] + ".com"
+    made = combine([([fits, "b" + fits], True)], origin=origin)
+    assert [fits] == made.frame["name"].to_list()
+    assert 1 == made.too_long
+
+
+def rows(names: list[str], *, subtree: bool = False) -> table.TableRows:
+    return table.TableRows(combine([(names, subtree)]).frame, NXDOMAIN)
+
+
+def test_diff_of_saved_rows(tmp_path: Path) -> None:
+    rows(["a.com", "b.com", "c.com"]).save(tmp_path / "old.parquet")
+    diff = rows(["b.com", "c.com", "d.com"]).diff(tmp_path / "old.parquet")
+    assert ["d.com"] == [row.name for row in diff.added]
+    assert ["a.com"] == [row.name for row in diff.removed]
+    assert 0 == len(diff.changed)
+
+
+def test_another_action_changes_every_row(tmp_path: Path) -> None:
+    rows(["a.com", "b.com"]).save(tmp_path / "old.parquet")
+    new = table.TableRows(combine([(["b.com", "c.com"], False)]).frame, parse_action("nodata"))
+    diff = new.diff(tmp_path / "old.parquet")
+    assert (["c.com"], ["a.com"], ["b.com"]) == (
+        [row.name for row in diff.added],
+        [row.name for row in diff.removed],
+        [row.name for row in diff.changed],
+    )
+
+
+def test_names_that_collide_by_hash_are_still_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def same(frame: pl.DataFrame, *_: object) -> pl.Series:
+        return pl.Series([1] * frame.height, dtype=pl.UInt64)
+
+    monkeypatch.setattr(pl.DataFrame, "hash_rows", same)
+    old, new = rows(["a.com", "b.com"]).frame, rows(["b.com", "c.com"]).frame
+    in_old, in_new = table._membership(new, old)
+    assert ([True, False], [False, True]) == (in_old.to_list(), in_new.to_list())
+
+
+@pytest.mark.parametrize("subtree", [True, False])
+def test_what_is_written_is_read_back(tmp_path: Path, *, subtree: bool) -> None:
+    made = rows(["a.com", "b.com", "c.example.net"], subtree=subtree)
+    path = tmp_path / "zone"
+    with path.open("wb") as out:
+        out.write(b"head\n")
+        made.write(out, SHAPES)
+        end = out.tell()
+        out.write(b"tail\n")
+    assert [] == made.recheck(path, (5, end - 5), SHAPES)
+    assert ("*.a.com CNAME ." in path.read_text()) == subtree
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"b.com CNAME .\n", b"b.com CNAME rpz-passthru.\n"),
+        (b"b.com CNAME .\n", b"$ORIGIN com.\n"),
+        (b"b.com CNAME .\n", b""),
+        (b"b.com CNAME .\n", b"b.com CNAME .\nb.com CNAME .\n"),
+        (b"b.com CNAME .\n", b"x.com CNAME .\n"),
+        (b"b.com CNAME .\n", b"b.com. CNAME .\n"),
+    ],
+)
+def test_a_tampered_zone_is_found(tmp_path: Path, old: bytes, new: bytes) -> None:
+    made = rows(["a.com", "b.com", "c.com"])
+    path = tmp_path / "zone"
+    with path.open("wb") as out:
+        made.write(out, SHAPES)
+    text = path.read_bytes().replace(old, new)
+    path.write_bytes(text)
+    assert made.recheck(path, (0, len(text)), SHAPES)
+
+
+def test_a_sample_has_the_ends_the_longest_and_the_deepest() -> None:
+    names = [f"n{i:04}.com" for i in range(500)] + ["very-long-name-of-a-host.org", "a.b.c.d.e.net"]
+    sample = [row.name for row in rows(names).all().sample(20)]
+    assert 20 == len(sample) == len(set(sample))
+    assert {"n0000.com", "very-long-name-of-a-host.org", "a.b.c.d.e.net"} <= set(sample)
