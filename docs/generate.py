@@ -1,0 +1,128 @@
+"""Write the reference from the program: docs/reference/{commands,configuration,feeds}.md.
+
+The tests hold what is committed against what this writes.
+"""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from rpzctl import catalogue, config, shipped
+from rpzctl.cli import app
+
+HERE = Path(__file__).parent / "reference"
+_NOTE = "<!-- written by docs/generate.py: make docs -->\n\n"
+
+
+def commands() -> str:
+    """Return the reference of all commands."""
+    top = typer.main.get_command(app)
+    parts = [_NOTE, "# Commands\n\n", f"{top.help}\n\n{top.epilog}\n"]
+    for name, command in _commands(top, ""):
+        parts.append(f"\n## rpzctl {name}\n\n{command.help}\n\n")
+        lines = [line for param in command.params if (line := _option(param))]
+        parts += ["| option | meaning |\n|---|---|\n", *lines] if lines else []
+        if command.epilog:
+            parts.append(f"\n{command.epilog}\n")
+    return "".join(parts)
+
+
+def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - Typer keeps its classes to itself
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
+
+
+def _option(param: Any) -> str:  # noqa: ANN401 - same
+    if param.name == "help":
+        return ""
+    is_option = param.opts[0].startswith("-")
+    shown = ", ".join(param.opts) if is_option else ""
+    if not getattr(param, "is_flag", False):
+        metavar = param.metavar or param.name.rstrip("_").upper()
+        shown = f"{shown} {metavar}".strip()
+    return f"| `{shown}` | {(param.help or '').replace('|', '/')} |\n"
+
+
+def configuration() -> str:
+    """Return the reference of rpzctl.toml."""
+    parts = [_NOTE, "# rpzctl.toml\n\nRelative paths are relative to the folder of the file.\n"]
+    sections = [
+        ("[paths]", config.Paths),
+        ("[policy]", config.PolicySettings),
+        ("[soa]", config.Soa),
+        ("[sinkhole]", config.Sinkhole),
+        ("[guards]", config.Guards),
+        ("[[resolver]]", config.ResolverSettings),
+        ("[group.NAME]", config.Group),
+    ]
+    for title, model in sections:
+        parts.append(f"\n## {title}\n\n{inspect.getdoc(model)}\n\n")
+        parts += ["| key | default | meaning |\n|---|---|---|\n", *_keys(model)]
+    return "".join(parts)
+
+
+def feeds() -> str:
+    """Return the reference of feed definitions, and the list of those that are shipped."""
+    parts = [
+        _NOTE,
+        "# Feed definitions\n\n`feeds/NAME.toml` in the policy repo, before shipped ones.\n\n",
+        "| key | default | meaning |\n|---|---|---|\n",
+        *_keys(catalogue.Feed),
+        "\n## Shipped\n\nAll are off until `rpzctl feeds enable NAME`.\n\n",
+        "| feed | zone | format | licence |\n|---|---|---|---|\n",
+    ]
+    for path in sorted(shipped.folder("feeds").glob("*.toml")):
+        feed = catalogue.read(path)
+        title = f"[{feed.title}]({feed.homepage})" if feed.homepage else str(feed.title)
+        parts.append(f"| `{feed.name}`: {title} | {feed.zone} | {feed.format} | {feed.licence} |\n")
+    return "".join(parts)
+
+
+def _keys(model: type[Any]) -> Iterator[str]:
+    """Give a row for each key: its default, and the text that stands below it in the source."""
+    [node] = ast.parse(inspect.getsource(model)).body
+    assert isinstance(node, ast.ClassDef)  # noqa: S101 - the source of a class
+    following = [*node.body[1:], None]
+    for line, after in zip(node.body, following, strict=True):
+        if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name):
+            continue
+        key = line.target.id
+        if key == "file":
+            continue
+        text = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            text = " ".join(str(after.value.value).split())
+        field = model.model_fields[key]
+        default = "required" if field.is_required() else f"`{_default(field.default)}`"
+        yield f"| `{key}` | {default} | {text} |\n"
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[]"
+    return f'"{value}"' if not isinstance(value, int | float) else str(value)
+
+
+PAGES = {"commands.md": commands, "configuration.md": configuration, "feeds.md": feeds}
+
+
+def main() -> None:
+    """Write all pages."""
+    HERE.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
