@@ -26,7 +26,7 @@ class Pending(NamedTuple):
 
     manifest: Manifest
     zones: Mapping[str, ZoneEntry]
-    """the policy zones whose serial is new to the resolvers"""
+    """the policy zones that are to be proved"""
     expect: Sequence[Expectation]
     good: Manifest | None
     """what to put back if it does not come true"""
@@ -44,9 +44,8 @@ def bring(
 
     `served` is what they are known to serve, `drifted` the zones of it that they do not.
     """
-    pending = start(run, served, manifest, expect, good, drifted)
     try:
-        _prove(run, pending.zones, expect)
+        _prove(run, _load(run, served, manifest, drifted), expect)
     except BaseException as cause:
         raise _undone(run, good, manifest, cause) from cause
     _settle(run, manifest, good)
@@ -62,7 +61,7 @@ def start(
 ) -> Pending:
     """Have the resolvers load `manifest`, under the lock; put `good` back if that fails."""
     try:
-        zones = _load(run, served, manifest, drifted)
+        zones = _load(run, served, manifest, drifted, everything=True)
     except BaseException as cause:
         raise _undone(run, good, manifest, cause) from cause
     return Pending(manifest, zones, expect, good)
@@ -78,7 +77,7 @@ def finish(run: Run, pending: Pending) -> None:
     except BaseException as cause:
         with run.store.lock(max(run.wait, _PATIENCE)):
             current = run.store.current() or pending.manifest
-            raise _undone(run, pending.good, current, cause, keep_rules=True) from cause
+            raise _undone(run, pending.good, current, cause, everything=True) from cause
     with run.store.lock(max(run.wait, _PATIENCE)):
         now = run.store.current()
         entries = [z for z in (now.zones.values() if now else ()) if z.kind == "policy"]
@@ -104,17 +103,30 @@ def _record(run: Run, manifest: Manifest) -> None:
 
 
 def _load(
-    run: Run, served: Manifest | None, manifest: Manifest, drifted: Sequence[str] = ()
+    run: Run,
+    served: Manifest | None,
+    manifest: Manifest,
+    drifted: Sequence[str] = (),
+    *,
+    everything: bool = False,
 ) -> dict[str, ZoneEntry]:
-    """Tell the resolvers to load; return the policy zones whose serial is new to them."""
+    """Tell the resolvers to load; return the policy zones that are to be proved.
+
+    Those whose serial is new to them. After a `reconfig` also the others: if response-policy
+    changed, named drops all of them and loads them anew. The quick lane then proves the operator's
+    zone alone and does not wait for feed zones.
+    """
     change = change_between(run.store, served, manifest, drifted)
     for resolver in run.resolvers:
         resolver.load(change)
     old = {origin: zone.serial for origin, zone in served.zones.items()} if served else {}
+    anew = manifest.policy_zones if everything else (run.config.policy.operator_zone,)
     return {
         origin: manifest.zones[origin]
         for origin in manifest.policy_zones
-        if origin in change.reload or old.get(origin) != manifest.zones[origin].serial
+        if origin in change.reload
+        or old.get(origin) != manifest.zones[origin].serial
+        or (change.reconfigure and origin in anew)
     }
 
 
@@ -156,11 +168,11 @@ def _undone(
     failed: Manifest,
     cause: BaseException,
     *,
-    keep_rules: bool = False,
+    everything: bool = False,
 ) -> BaseException:
     """Publish the content of `good` again, load and prove it; return what to raise.
 
-    With `keep_rules`, the operator's zone and sinkholes stay those of `failed`.
+    With `everything` it is the feed zones that are put back, and the operator's zone and sinkholes stay those of `failed`.
     """
     if not isinstance(cause, RpzctlError):
         fault = RpzctlError(str(cause) or type(cause).__name__)
@@ -174,14 +186,14 @@ def _undone(
     try:
         wanted = (
             build.mixed(run.config, store, good, failed)
-            if keep_rules
+            if everything
             else build.content(store, good)
         )
         with store.aside() as folder:
             restored = build.rebuild(run.config, store, wanted, failed, folder, run.now)
             store.publish(folder, restored)
         state = f"the previous policy is published again, as generation {restored.generation}"
-        zones = _load(run, failed, restored)
+        zones = _load(run, failed, restored, everything=everything)
         _prove(run, zones, [])
         _settle(run, restored, good)
         state += ", and proved live"
