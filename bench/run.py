@@ -149,6 +149,7 @@ def quick_lane(here: Place, count: int) -> Line:
             ["dig", "+short", "@127.0.0.1", "-p", port, name]
         )
 
+    os.sync()  # what the feed wrote is no part of a block's own waits for the disk
     feed = _zone_file(here).stat().st_ino
     ours, theirs = medians(15, block, update)
     if _zone_file(here).stat().st_ino != feed:

@@ -172,7 +172,8 @@ def _undone(
 ) -> BaseException:
     """Publish the content of `good` again, load and prove it; return what to raise.
 
-    With `everything` it is the feed zones that are put back, and the operator's zone and sinkholes stay those of `failed`.
+    With `everything` it is the feed zones that are put back, and the operator's zone and sinkholes
+    stay those of `failed`.
     """
     if not isinstance(cause, RpzctlError):
         fault = RpzctlError(str(cause) or type(cause).__name__)

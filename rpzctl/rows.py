@@ -64,8 +64,8 @@ class Rows(Protocol):
     def save(self, path: Path) -> None:
         """Write the rows to `path` for a later `diff`."""
 
-    def write(self, out: BinaryIO, shapes: Mapping[Action, Shape]) -> int:
-        """Write the records to `out`; return how many lines were written."""
+    def write(self, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
+        """Write the records to `out`."""
 
     def recheck(
         self, path: Path, span: tuple[int, int], shapes: Mapping[Action, Shape]
@@ -157,11 +157,9 @@ class QuickRows:
         """Write the rows to `path`, one a line."""
         path.write_text("".join(line + "\n" for line in self._lines), encoding="ascii")
 
-    def write(self, out: BinaryIO, shapes: Mapping[Action, Shape]) -> int:
+    def write(self, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
         """Write the records."""
-        text = self._text(shapes)
-        out.write(text.encode("ascii"))
-        return text.count("\n")
+        out.write(self._text(shapes).encode("ascii"))
 
     def recheck(
         self, path: Path, span: tuple[int, int], shapes: Mapping[Action, Shape]
@@ -187,11 +185,6 @@ class QuickRows:
                 for owner in owners(name, scope)
             ]
         )
-
-
-def lines_of(shape: Shape) -> int:
-    """Return how many lines the records of one owner take."""
-    return sum(segment.count("\n") for segment in shape)
 
 
 def record_faults(lines: Iterable[str], limit: int = 5) -> list[str]:
