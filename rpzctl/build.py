@@ -279,19 +279,28 @@ def check_zone(
     candidate: Candidate, entry: ZoneEntry, folder: Path, diff: Diff | None
 ) -> list[check.Finding]:
     """Check one zone as written, but for BIND's tools."""
+    return check_written(candidate, entry, folder) + check_sample(candidate, entry, diff)
+
+
+def check_written(candidate: Candidate, entry: ZoneEntry, folder: Path) -> list[check.Finding]:
+    """Check the frame of a zone, and hold its file against the rows."""
     rows, drawn = candidate.rows, candidate.drawn
     assert rows is not None and drawn is not None, "a kept zone is not checked again"  # noqa: S101, PT018 - the caller's duty
     found = check.frame_whole(entry.origin, entry.frame, canary=entry.kind == "policy")
-    found += check.written(folder / entry.file, entry.origin, rows, entry.span, drawn.shapes)
+    return found + check.written(folder / entry.file, entry.origin, rows, entry.span, drawn.shapes)
+
+
+def check_sample(candidate: Candidate, entry: ZoneEntry, diff: Diff | None) -> list[check.Finding]:
+    """Have dnspython read a small zone whole, of a large one what is new and a sample."""
+    rows, drawn = candidate.rows, candidate.drawn
+    assert rows is not None and drawn is not None, "a kept zone is not checked again"  # noqa: S101, PT018 - the caller's duty
     if len(rows) <= check.SMALL or diff is None:
         read = list(rows.all())
     else:
         read = rows.all().sample(check.SAMPLE)
         for part in (diff.added, diff.changed):
             read += part.sample(check.NEW)
-    return found + check.dnspython_sample(
-        check_origin(entry.origin), entry.frame, read, drawn.shapes
-    )
+    return check.dnspython_sample(check_origin(entry.origin), entry.frame, read, drawn.shapes)
 
 
 def start_checkzone(entries: Iterable[ZoneEntry], folder: Path) -> Checks:

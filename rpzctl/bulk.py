@@ -5,6 +5,7 @@ What has not changed costs a comparison of digests: no bulk library is imported 
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -168,16 +169,23 @@ def prebuilt(
             and (base is None or _digest(base, candidate.origin) != candidate.digest)
         }
         running = build.start_checkzone(entries.values(), folder)
-        saved = pipeline.saved_rows(run.store, base)
-        ready = [c._replace(change=zone_change(c, base, saved)) for c in candidates]
-        findings = [
-            finding
-            for candidate in ready
-            if candidate.origin in entries and candidate.change
-            for finding in build.check_zone(
-                candidate, entries[candidate.origin], folder, candidate.change.diff
-            )
-        ]
+        fresh = [candidate for candidate in candidates if candidate.origin in entries]
+        with ThreadPoolExecutor(1) as beside:  # columns are worked on without Python's lock
+            read_back = [
+                beside.submit(build.check_written, candidate, entries[candidate.origin], folder)
+                for candidate in fresh
+            ]
+            saved = pipeline.saved_rows(run.store, base)
+            ready = [c._replace(change=zone_change(c, base, saved)) for c in candidates]
+            findings = [
+                finding
+                for candidate in ready
+                if candidate.origin in entries and candidate.change
+                for finding in build.check_sample(
+                    candidate, entries[candidate.origin], candidate.change.diff
+                )
+            ]
+            findings += [finding for done in read_back for finding in done.result()]
         build.refuse(findings + build.finish_checkzone(running))
         to_disk(folder)  # now, so that it costs nothing under the lock
         yield ready, {origin: (entry, folder) for origin, entry in entries.items()}

@@ -69,17 +69,21 @@ class Suffixes:
     @cached_property
     def rules(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
         """The plain rules, the parents of wildcard rules and the exceptions, as A-labels."""
+
+        def a_labels(rule: str) -> str:
+            return rule.lower() if rule.isascii() else str(parse(rule))
+
         plain, wildcard, exception = set(), set(), set()
         for raw in self.text.decode("utf-8").splitlines():
             line = raw.strip()
             if not line or line.startswith("//"):
                 continue
             if line.startswith("!"):
-                exception.add(str(parse(line[1:])))
+                exception.add(a_labels(line[1:]))
             elif line.startswith("*."):
-                wildcard.add(str(parse(line[2:])))
+                wildcard.add(a_labels(line[2:]))
             else:
-                plain.add(str(parse(line)))
+                plain.add(a_labels(line))
         return frozenset(plain), frozenset(wildcard), frozenset(exception)
 
 
