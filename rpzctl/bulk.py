@@ -125,7 +125,7 @@ def _table(config: Config, group: Group, origin: str) -> tuple["TableRows", Repo
     return table.TableRows(made.frame, config.group_action(group.name)), report
 
 
-def names_of(config: Config, feed: Feed, record: Record) -> "pl.Series":
+def names_of(config: Config, feed: Feed, record: Record) -> "pl.DataFrame":
     """Return the names of a feed's last good copy; read anew when the reader has changed."""
     import polars as pl
 
@@ -134,14 +134,16 @@ def names_of(config: Config, feed: Feed, record: Record) -> "pl.Series":
     store = snapshots(config)
     path = store.names_file(feed.name)
     if record.read_as == read_as(feed) and path.is_file():
-        return pl.read_parquet(path)["name"]
-    return formats.read(store.data(feed.name), feed.format).names
+        entries = pl.read_parquet(path)
+    else:
+        entries = formats.read(store.data(feed.name), feed.format).entries
+    return entries.filter(~pl.col("allow"))
 
 
-def packed(names: "pl.Series") -> bytes:
-    """Return names as Parquet, to be kept beside the copy they were read from."""
+def packed(entries: "pl.DataFrame") -> bytes:
+    """Return entries as Parquet, to be kept beside the copy they were read from."""
     out = io.BytesIO()
-    names.alias("name").to_frame().write_parquet(out, compression="lz4")
+    entries.write_parquet(out, compression="lz4")
     return out.getvalue()
 
 

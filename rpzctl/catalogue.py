@@ -45,8 +45,9 @@ class Feed(BaseModel):
     """hosts: an address and names on each line; domains: a name on each line"""
     zone: GroupName
     """the feed group, e.g. malware; each is one policy zone"""
-    subdomains: bool = False
-    """block what is below each name, too"""
+    subdomains: bool | None = None
+    """whether what is below each name is blocked, too; left out: as the format means it, and where
+    it says nothing only the name itself"""
     enabled: bool = False
     """fetched by sync, and part of the policy"""
     min_names: Annotated[int, Field(ge=0)] = 1

@@ -53,7 +53,7 @@ def fault_of_octets(data: bytes) -> str | None:
 
 def fault_of_names(feed: Feed, parsed: Parsed) -> str | None:
     """Return why what was read is not believed, or None."""
-    count = len(parsed.names)
+    count = parsed.names.height
     if count < feed.min_names:
         first = f", the first {parsed.rejects[0].text!r}" if parsed.rejects else ""
         return (

@@ -14,7 +14,7 @@ from rpzctl.errors import RpzctlError
 from rpzctl.fetch import Fetched, Validators
 from rpzctl.store import write_aside
 
-READER = 1
+READER = 2
 """raised when the readers come to other names from the same octets"""
 
 

@@ -154,7 +154,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
     fault = shape.fault_of_octets(fetched.data)
     if fault is None:
         parsed = formats.read(fetched.data, feed.format)
-        count = len(parsed.names)
+        count = parsed.names.height
         fault = shape.fault_of_names(feed, parsed)
         if fault is None and not accept:
             fault = shape.fault_of_swing(feed, record.names, count)
@@ -173,7 +173,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         last_checked=now,
         validators=fetched.validators,
     )
-    store.accept(feed.name, fetched.data, bulk.packed(parsed.names), record)
+    store.accept(feed.name, fetched.data, bulk.packed(parsed.entries), record)
     return Synced(feed.name, "new", record)
 
 

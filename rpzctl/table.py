@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import polars as pl
 
+from rpzctl.formats.parsed import BITS, SILENT
 from rpzctl.guards import Protected, Stop
 from rpzctl.names import Domain, ancestors, printable, sort_key
 from rpzctl.rows import Diff, RowSet, Shape, record_faults, spread
@@ -25,21 +26,26 @@ SLICE = 1 << 17
 KEPT_STOPS = 1000
 """so many names that a guard took out are kept by name; all are counted"""
 _JOINT, _AFTER = "\0", "\1"
+_EXACT, _BELOW, _SUBTREE = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
+_SCOPES = {bits: scope for scope, bits in BITS.items()}
 
 
 class Source(NamedTuple):
     """One feed's part of a policy zone."""
 
     feed: str
-    names: pl.Series
-    subdomains: bool
+    names: pl.DataFrame
+    """name and scope, as a reader gives them"""
+    subdomains: bool | None = None
+    """whether what is below each name is meant; None: as the format says, or else not"""
 
 
 class Made(NamedTuple):
     """A zone's table, and what was left out of it."""
 
     frame: pl.DataFrame
-    """name, subtree, feeds (bit n: the n-th source), sorted canonically"""
+    """name, scope (see `rpzctl.formats.parsed.BITS`), feeds (bit n: the n-th source); sorted
+    canonically"""
     stops: tuple[Stop, ...]
     stopped: int
     too_long: int
@@ -57,15 +63,16 @@ def combine(
     """
     merged = _merge(sources)
     guarded, stops, stopped = _guard(merged, suffixes, protected)
+    below = pl.col("scope") >= _BELOW
     longest = (
-        pl.when("subtree")
+        pl.when(below)
         .then(longest_name(origin, Scope.SUBTREE))
         .otherwise(longest_name(origin, Scope.EXACT))
     )
     fitting = guarded.filter(pl.col("name").str.len_bytes() <= longest)
     collapsed = collapse(fitting)
     return Made(
-        frame=collapsed.select("name", "subtree", "feeds"),
+        frame=collapsed.select("name", "scope", "feeds"),
         stops=tuple(stops),
         stopped=stopped,
         too_long=guarded.height - fitting.height,
@@ -74,29 +81,37 @@ def combine(
 
 
 def _merge(sources: Sequence[Source]) -> pl.DataFrame:
-    """Return each name once: its key, whether its subtree is meant, which sources list it."""
+    """Return each name once: its key, what of it is meant, which sources list it."""
     columns = [
-        source.names.alias("name")
-        .to_frame()
-        .lazy()
-        .with_columns(
-            subtree=pl.lit(source.subdomains),
+        source.names.lazy().select(
+            "name",
+            scope=_meant(source.subdomains),
             feeds=pl.lit(1 << place, dtype=pl.UInt64),
         )
         for place, source in enumerate(sources)
     ]
     if not columns:
-        empty = {"name": pl.String, "subtree": pl.Boolean, "feeds": pl.UInt64, "key": pl.String}
+        empty = {"name": pl.String, "scope": pl.UInt8, "feeds": pl.UInt64, "key": pl.String}
         return pl.DataFrame(schema=empty)
     key = pl.col("name").str.split(".").list.reverse().list.join(_JOINT)
-    if len(columns) == 1:  # neighbours are compared: cheaper than hashing
-        first = (pl.col("key") != pl.col("key").shift(1)).fill_null(value=True)
-        unique = columns[0].with_columns(key=key).sort("key").filter(first)
-    else:
-        merged = pl.concat(columns).group_by("name")
-        union = merged.agg(pl.col("subtree").max(), pl.col("feeds").bitwise_or())
-        unique = union.with_columns(key=key).sort("key")
-    return unique.collect(engine="streaming")
+    united = (pl.col("scope").bitwise_or(), pl.col("feeds").bitwise_or())
+    if len(columns) > 1:
+        union = pl.concat(columns).group_by("name").agg(united)
+        return union.with_columns(key=key).sort("key").collect(engine="streaming")
+    # One source lists few names twice: neighbours are compared, which is cheaper than hashing.
+    merged = columns[0].with_columns(key=key).sort("key").collect(engine="streaming")
+    again = merged["key"].eq_missing(merged["key"].shift(1))
+    if not again.any():
+        return merged
+    return merged.group_by("name", "key", maintain_order=True).agg(united).select(merged.columns)
+
+
+def _meant(subdomains: bool | None) -> pl.Expr:
+    """Return the scope of a source's names, with the feed's setting in force."""
+    if subdomains is None:
+        scope = pl.col("scope")
+        return pl.when(scope == SILENT).then(pl.lit(_EXACT, pl.UInt8)).otherwise(scope)
+    return pl.lit(_SUBTREE if subdomains else _EXACT, dtype=pl.UInt8)
 
 
 def _guard(
@@ -128,7 +143,7 @@ def _guard(
             reasons.setdefault(row, taken)
     above = {parent: entry for entry in protected.names for parent in ancestors(entry)}
     for parent, row in _rows_of(keys, above).items():
-        if frame["subtree"][row]:
+        if frame["scope"][row] >= _BELOW:
             entry = above[Domain(parent)]
             taken = ("protected", f"would take away {entry}, which is protected")
             reasons.setdefault(row, taken)
@@ -179,13 +194,14 @@ def collapse(frame: pl.DataFrame) -> pl.DataFrame:
     that depth is carried forward, and a row whose key begins with it is below it. (The last
     subtree of any depth would not do: subtrees nest.)
     """
-    if not frame["subtree"].any():
+    wide = pl.col("scope") >= _BELOW
+    if not frame.select(wide.any()).item():
         return frame
     depth = frame["key"].str.count_matches(_JOINT, literal=True).alias("depth")
     frame = frame.with_columns(depth)
     deepest = int(frame["depth"].max() or 0)  # type: ignore[arg-type] # an integer column
     for level in range(deepest + 1):
-        tops = (pl.col("depth") == level) & pl.col("subtree")
+        tops = (pl.col("depth") == level) & wide
         if not frame.select(tops.any()).item():
             continue
         carried = pl.when(tops).then(pl.col("key") + _JOINT).forward_fill()
@@ -196,7 +212,7 @@ def collapse(frame: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Many:
-    """A row set in columns: name and subtree, all with one action."""
+    """A row set in columns: name and scope, all with one action."""
 
     frame: pl.DataFrame
     action: Action
@@ -205,8 +221,8 @@ class Many:
         return self.frame.height
 
     def __iter__(self) -> Iterator[Row]:
-        for name, subtree in self.frame.select("name", "subtree").iter_rows():
-            yield Row(Domain(name), Scope.SUBTREE if subtree else Scope.EXACT, self.action)
+        for name, scope in self.frame.select("name", "scope").iter_rows():
+            yield Row(Domain(name), _SCOPES[scope], self.action)
 
     def sample(self, size: int) -> list[Row]:
         """Return a stratified sample: the ends, the longest, the deepest, and a spread."""
@@ -252,7 +268,7 @@ class TableRows:
     @cached_property
     def _digest(self) -> str:
         total = hashlib.sha256(str(self.action).encode())
-        for part in self.frame.select("name", "subtree").iter_slices(SLICE):
+        for part in self.frame.select("name", "scope").iter_slices(SLICE):
             text = io.BytesIO()
             part.write_csv(text, include_header=False, quote_style="never")
             total.update(text.getbuffer())
@@ -267,7 +283,7 @@ class TableRows:
         none = self.frame.clear()
         if saved is None:
             return self._diff(self.frame, none, none)
-        old = pl.read_parquet(saved, columns=["name", "subtree", "action"])
+        old = pl.read_parquet(saved, columns=["name", "scope", "action"])
         in_old, in_new = _membership(self.frame, old)
         was = parse_action(old["action"][0]) if old.height else self.action
         both = self.frame.filter(in_old) if was != self.action else none
@@ -292,7 +308,14 @@ class TableRows:
         name = pl.col("name")
         exact = _expanded(shape, name)
         below = _expanded(shape, pl.concat_str(pl.lit("*."), name))
-        text = pl.when("subtree").then(pl.concat_str(exact, below)).otherwise(exact)
+        scope = pl.col("scope")
+        text = (
+            pl.when(scope == _SUBTREE)
+            .then(pl.concat_str(exact, below))
+            .when(scope == _BELOW)
+            .then(below)
+            .otherwise(exact)
+        )
         part.select(text).write_csv(
             out, include_header=False, quote_style="never", line_terminator=""
         )
@@ -323,12 +346,12 @@ class TableRows:
 
 
 def _membership(new: pl.DataFrame, old: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """Return which rows of `new` are in `old`, and which of `old` are in `new`: name and subtree.
+    """Return which rows of `new` are in `old`, and which of `old` are in `new`: name and scope.
 
     By hash, then proved: both frames are in the same order, so what they share must be the same
     column; if it is not, two names collided, and the names themselves are compared.
     """
-    on = ["name", "subtree"]
+    on = ["name", "scope"]
     left, right = new.select(on).hash_rows(), old.select(on).hash_rows()
     # Most rows are in both as a rule: those that are not stand alone among the sorted hashes.
     each = pl.concat([left, right]).sort()

@@ -3,15 +3,38 @@
 One module for each family. Needs Polars; import it where feeds are worked on.
 """
 
+from typing import Protocol
+
 from rpzctl.formats import domains, hosts
-from rpzctl.formats.lines import KEPT_REJECTS, Parsed, Reject, read_lines
-
-READERS = (domains.FORMAT, hosts.FORMAT)
+from rpzctl.formats.parsed import KEPT_REJECTS, SILENT, Options, Parsed, Reject
 
 
-def read(data: bytes, form: str) -> Parsed:
+class Reader(Protocol):
+    """A reader of one format."""
+
+    @property
+    def name(self) -> str:
+        """The name of the format, as a definition says it."""
+
+    @property
+    def summary(self) -> str:
+        """What it looks like, for people."""
+
+    def read(self, data: bytes, options: Options) -> Parsed:
+        """Read a feed. Never raises for what is in it: what cannot be read is a reject."""
+
+
+READERS: tuple[Reader, ...] = (hosts.FORMAT, domains.FORMAT)
+
+
+def reader(form: str) -> Reader:
+    """Return the reader of the format named `form`."""
+    return next(each for each in READERS if each.name == form)
+
+
+def read(data: bytes, form: str, options: Options = Options()) -> Parsed:  # noqa: B008 - an immutable value
     """Read a feed in the format named `form`, as a definition names it."""
-    return read_lines(data, next(reader for reader in READERS if reader.name == form))
+    return reader(form).read(data, options)
 
 
-__all__ = ["KEPT_REJECTS", "READERS", "Parsed", "Reject", "read"]
+__all__ = ["KEPT_REJECTS", "READERS", "SILENT", "Options", "Parsed", "Reader", "Reject", "read"]

@@ -5,24 +5,36 @@ IPv6 addresses, ``compassliquor.co.nz?``. Taken: upper case, a final dot, Unicod
 underscores and edge hyphens, which resolve.
 """
 
-from rpzctl.formats.lines import COMMENT, NAME, LineFormat, Odd
+from rpzctl.formats.lines import COMMENT, NAME, Line, LineFormat, Shape
+from rpzctl.formats.parsed import Entry, Options
 from rpzctl.names import NameFault, parse
 
-_COMMENTS = ("#", "!", ";", "//", "[Adblock")
+COMMENTS = ("#", "!", ";", "//", "[Adblock")
 
 
-def _odd(line: str) -> Odd:
-    if line.startswith(_COMMENTS):
-        return COMMENT
+def without_comment(line: str) -> str:
+    """Return `line` without a ``#`` or ``;`` comment that a blank precedes."""
     text = line
     for mark in ("#", ";"):
         before, found, _ = text.partition(mark)
         if found and before[-1:].isspace():
             text = before.strip()
+    return text
+
+
+def _odd(line: str, _: Options) -> Line:
+    if line.startswith(COMMENTS):
+        return COMMENT
     try:
-        return Odd((parse(text),))
+        return Line((Entry(parse(without_comment(line))),))
     except NameFault as fault:
-        return Odd(reason=str(fault))
+        return Line(reason=str(fault))
 
 
-FORMAT = LineFormat("domains", ("",), rf"^[ \t]*({NAME})\.?[ \t\r]*(?:[ \t][#;].*)?$", _odd)
+FORMAT = LineFormat(
+    name="domains",
+    summary="a name on each line",
+    shapes=(Shape(""),),
+    pattern=rf"^[ \t]*({NAME})\.?[ \t\r]*(?:[ \t][#;].*)?$",
+    odd=_odd,
+)

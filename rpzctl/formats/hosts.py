@@ -7,9 +7,12 @@ begin, are no entries.
 
 import ipaddress
 
-from rpzctl.formats.lines import COMMENT, NAME, LineFormat, Odd
+from rpzctl.formats.lines import COMMENT, NAME, Line, LineFormat, Shape
+from rpzctl.formats.parsed import BITS, Entry, Options
 from rpzctl.names import NameFault, parse
+from rpzctl.rpz import Scope
 
+_EXACT = BITS[Scope.EXACT]
 _OWN = frozenset(
     {
         "localhost",
@@ -32,24 +35,24 @@ _OWN = frozenset(
 )
 
 
-def _odd(line: str) -> Odd:
+def _odd(line: str, _: Options) -> Line:
     if line.startswith(("#", "!")):
         return COMMENT
     words = line.partition("#")[0].split()
     if len(words) < 2:  # noqa: PLR2004 - an address and a name
-        return Odd(reason="is not an address and a name")
+        return Line(reason="is not an address and a name")
     texts = [word for word in words[1:] if word.lower() not in _OWN]
     if not texts:
         return COMMENT
     if not _nowhere(words[0]):
-        return Odd(reason=_no_block(words[0]))
-    names, reasons = [], []
+        return Line(reason=_no_block(words[0]))
+    entries, reasons = [], []
     for text in texts:
         try:
-            names.append(str(parse(text)))
+            entries.append(Entry(parse(text), _EXACT))
         except NameFault as fault:
             reasons.append(f"the name {fault}")
-    return Odd(tuple(names), reasons[0] if reasons else None)
+    return Line(tuple(entries), reason=reasons[0] if reasons else None)
 
 
 def _nowhere(text: str) -> bool:
@@ -72,8 +75,13 @@ def _no_block(text: str) -> str:
 
 FORMAT = LineFormat(
     name="hosts",
-    prefixes=("127.0.0.1 ", "127.0.0.1\t", "0.0.0.0 ", "0.0.0.0\t", "::1 ", ":: "),
+    summary="an address and names on each line",
+    shapes=tuple(
+        Shape(prefix, scope=_EXACT)
+        for prefix in ("127.0.0.1 ", "127.0.0.1\t", "0.0.0.0 ", "0.0.0.0\t", "::1 ", ":: ")
+    ),
     pattern=rf"^[ \t]*(?:0\.0\.0\.0|127\.0\.0\.1|::1?|0)[ \t]+({NAME})[ \t\r]*(?:#.*)?$",
+    scope=_EXACT,
     odd=_odd,
     passed_over=tuple(name for name in sorted(_OWN) if "." in name),
 )

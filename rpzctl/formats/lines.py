@@ -1,123 +1,188 @@
 """Formats in which each line stands for itself: what they share, and how they are read.
 
-A reader of a line format says three things. What stands before the name on most lines: they are
-taken by whole columns, with a test of the name that costs a tenth of cutting it out by pattern. A
-pattern for other well-formed lines. And what to do with one odd line, in plain Python, slow and
-exact. A line that none of them takes is a reject with its number, its text and the reason; nothing
-is guessed.
+A reader of a line format says three things. What stands around the name on most lines (`Shape`):
+those lines are taken by whole columns, with a test of the name that costs a tenth of cutting it
+out by pattern. A pattern for other well-formed lines. And what to do with one odd line, in plain
+Python, slow and exact. A line that none of them takes is a reject with its number, its text and
+the reason; nothing is guessed.
 """
 
 import io
+import re
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
 import polars as pl
 
+from rpzctl.formats.networks import ordered
+from rpzctl.formats.parsed import (
+    KEPT_REJECTS,
+    SCHEMA,
+    SILENT,
+    Entry,
+    Options,
+    Parsed,
+    Reject,
+    frame,
+)
 from rpzctl.names import LABEL, LAST_LABEL, MAX_LENGTH, printable
 
 _SEPARATOR = "\x01"
 """of columns, of which there is one: a character that no line holds"""
-KEPT_REJECTS = 1000
-"""so many rejects of a feed are kept; all are counted"""
-
 _LOWER_NAME = rf"(?:(?:{LABEL}\.)+{LAST_LABEL})"
 NAME = _LOWER_NAME.replace("a-z", "A-Za-z")
 """A name of two labels or more, in any case: what `rpzctl.names` accepts of ASCII."""
 
 
-class Reject(NamedTuple):
-    """A line that gives no name: its number from 1, its text (safe to print), and why."""
+class Shape(NamedTuple):
+    """What stands before and after the name on a line of nothing else, and what that means."""
 
-    line: int
-    text: str
-    reason: str
-
-
-class Parsed(NamedTuple):
-    """What a reader made of a feed."""
-
-    names: pl.Series
-    """lower-case A-labels in the feed's order, perhaps more than once"""
-    rejects: tuple[Reject, ...]
-    rejected: int
-    """how many lines gave no name though they should"""
-    lines: int
-    """how many lines are neither blank nor comments"""
+    prefix: str
+    suffix: str = ""
+    scope: int = SILENT
+    allow: bool = False
 
 
-class Odd(NamedTuple):
-    """What one odd line comes to: names, or the reason why it has none; both empty: a comment."""
+class Line(NamedTuple):
+    """What one line comes to. Nothing of all: it is a comment."""
 
-    names: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    networks: tuple[str, ...] = ()
+    skipped: str | None = None
+    """it was understood and blocks nothing; why"""
     reason: str | None = None
+    """it gives no name though it should; why"""
 
 
-COMMENT = Odd()
+COMMENT = Line()
 
 
 class LineFormat(NamedTuple):
     """A format in which each line stands for itself."""
 
     name: str
-    prefixes: tuple[str, ...]
-    """what stands before the name on lines of nothing else; lower case, the longest first"""
-    pattern: str
-    """matches any whole well-formed line; its one group is the name"""
-    odd: Callable[[str], Odd]
+    summary: str
+    """what its lines look like, for people"""
+    shapes: tuple[Shape, ...]
+    """lower case; a longer prefix before one that it begins with"""
+    odd: Callable[[str, Options], Line]
     """given any other line, stripped"""
+    pattern: str | None = None
+    """matches any whole well-formed line; its one group is the name"""
+    scope: int = SILENT
+    """of what `pattern` matches"""
     passed_over: tuple[str, ...] = ()
     """names that stand in such files without being entries"""
 
+    def read(self, data: bytes, options: Options) -> Parsed:
+        """Read a feed. Text that is not UTF-8 is read as far as it goes."""
+        return _read(data, self, options)
 
-def read_lines(data: bytes, form: LineFormat) -> Parsed:
-    """Read a feed of the line format `form`. Text that is not UTF-8 is read as far as it goes."""
+
+def _read(data: bytes, form: LineFormat, options: Options) -> Parsed:
     if not data:
-        return Parsed(pl.Series("name", [], pl.String), (), 0, 0)
-    frame = _taken(_column(data), form)
-    odd = frame.filter(pl.col("name").is_null() & pl.col("line").is_not_null())
+        return Parsed(frame(()))
+    table = _taken(_column(data), form)
+    taken = table.filter(pl.col("name").is_not_null()).select(*SCHEMA)
+    odd = table.filter(pl.col("name").is_null() & pl.col("line").is_not_null())
     if odd.height == 0:
-        return Parsed(frame["name"].drop_nulls(), (), 0, frame.height)
-    found: list[str] = []
+        return Parsed(taken, lines=table.height)
+    found: list[Entry] = []
+    networks: set[str] = set()
+    skipped: Counter[str] = Counter()
     rejects: list[Reject] = []
+    announced: int | None = None
     rejected = comments = 0
     for at, text in odd.select("at", "line").iter_rows():
         line = text.strip().removeprefix("\ufeff").strip()
-        made = form.odd(line) if line else COMMENT
-        found += made.names
+        made = form.odd(line, options) if line else COMMENT
+        found += made.entries
+        networks.update(made.networks)
+        if made.skipped:
+            skipped[made.skipped] += 1
         if made.reason:
             rejected += 1
             if len(rejects) < KEPT_REJECTS:
                 rejects.append(Reject(at + 1, printable(line), made.reason))
-        elif not made.names:
+        elif made == COMMENT:
             comments += 1
-    blank = frame["line"].null_count()
-    names = frame["name"].drop_nulls()
-    if found:
-        names = names.append(pl.Series("name", found, pl.String))
-    return Parsed(names, tuple(rejects), rejected, frame.height - comments - blank)
+            if announced is None and line:
+                announced = announcement(line)
+    return Parsed(
+        entries=pl.concat([taken, frame(found)]) if found else taken,
+        networks=ordered(networks),
+        rejects=tuple(rejects),
+        rejected=rejected,
+        skipped=dict(skipped),
+        lines=table.height - comments - table["line"].null_count(),
+        announced=announced,
+    )
+
+
+_ANNOUNCED = re.compile(
+    r"(?:number of (?:unique )?(?:entries|domains)|entries|domains|blocked|total)\s*:?\s*"
+    r"([0-9][0-9.,' ]*)",
+    re.IGNORECASE,
+)
+
+
+def announcement(comment: str) -> int | None:
+    """Return how many entries the comment of a feed says that it has, if it says so.
+
+    ``# Number of entries: 12351``, ``# Domains: 43,726``, ``# Blocked: 18.298 domains``.
+    """
+    found = _ANNOUNCED.search(comment)
+    digits = re.sub(r"[^0-9]", "", found[1]) if found else ""
+    return int(digits) if digits and len(digits) < 10 else None  # noqa: PLR2004 - no feed has more
 
 
 def _taken(lines: pl.DataFrame, form: LineFormat) -> pl.DataFrame:
-    """Return the columns at, line and name: null where the line is not well-formed."""
+    """Return the columns at, line, name, scope and allow; no name: the line is an odd one."""
     line, name = pl.col("line"), pl.col("name")
+    around = [
+        (line.str.starts_with(s.prefix) & line.str.ends_with(s.suffix), s) for s in form.shapes
+    ]
     bare = pl.coalesce(
-        pl.when(line.str.starts_with(prefix)).then(line.str.strip_prefix(prefix))
-        for prefix in form.prefixes
+        pl.when(fits).then(line.str.strip_prefix(s.prefix).str.strip_suffix(s.suffix))
+        for fits, s in around
     )
-    frame = (
+    table = (
         lines.lazy()
         .with_row_index("at")
         .with_columns(name=bare)
         .with_columns(name=pl.when(name.str.contains(f"^{_LOWER_NAME}$")).then(name))
+        .with_columns(
+            scope=_by_shape(around, [s.scope for s in form.shapes], pl.UInt8),
+            allow=_by_shape(around, [s.allow for s in form.shapes], pl.Boolean),
+        )
         .collect(engine="streaming")
     )
-    if frame["name"].null_count() > frame["line"].null_count():
-        cut = pl.when(name.is_null()).then(line).str.extract(form.pattern, 1)
-        frame = frame.with_columns(name=pl.coalesce(name, cut.str.to_lowercase()))
+    if form.pattern and table["name"].null_count() > table["line"].null_count():
+        cut = pl.when(name.is_null()).then(line).str.extract(form.pattern, 1).str.to_lowercase()
+        table = table.with_columns(cut=cut).with_columns(
+            scope=pl.when(pl.col("cut").is_null())
+            .then("scope")
+            .otherwise(pl.lit(form.scope, pl.UInt8)),
+            allow=pl.col("allow") & pl.col("cut").is_null(),
+            name=pl.coalesce("name", "cut"),
+        )
     keep = name.str.len_bytes() <= MAX_LENGTH
     if form.passed_over:  # the slow way knows them, too, and takes the line for a comment
         keep &= ~name.is_in(form.passed_over)
-    return frame.with_columns(name=pl.when(keep).then(name))
+    return table.with_columns(name=pl.when(keep).then(name))
+
+
+def _by_shape(
+    around: list[tuple[pl.Expr, Shape]], values: list[int] | list[bool], dtype: type[pl.DataType]
+) -> pl.Expr:
+    """Return the value of the first shape that fits the line; one for all costs no test."""
+    if len(set(values)) <= 1:
+        return pl.lit(values[0] if values else 0, dtype=dtype)
+    chosen = pl.lit(values[-1], dtype=dtype)
+    for (fits, _), value in reversed(list(zip(around, values, strict=True))):
+        chosen = pl.when(fits).then(pl.lit(value, dtype=dtype)).otherwise(chosen)
+    return chosen
 
 
 def _column(data: bytes) -> pl.DataFrame:

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpzctl import formats
-from rpzctl.formats import domains, hosts
+from rpzctl.formats import Options, domains, hosts
 from rpzctl.names import NameFault, parse
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "feeds"
 
 
 def names(text: str, form: str) -> list[str]:
-    return formats.read(text.encode(), form).names.to_list()
+    return formats.read(text.encode(), form).names["name"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def names(text: str, form: str) -> list[str]:
 )
 def test_hosts_lines(line: str, expected: list[str]) -> None:
     parsed = formats.read(line.encode() + b"\n", "hosts")
-    assert expected == parsed.names.to_list()
+    assert expected == parsed.names["name"].to_list()
     assert parsed.rejected == 0
 
 
@@ -61,7 +61,7 @@ def test_hosts_lines(line: str, expected: list[str]) -> None:
 )
 def test_hosts_rejects(line: str, reason: str) -> None:
     parsed = formats.read(b"# head\n" + line.encode() + b"\n", "hosts")
-    assert [] == parsed.names.to_list()
+    assert [] == parsed.names["name"].to_list()
     assert 1 == parsed.rejected
     assert 2 == parsed.rejects[0].line
     assert reason in parsed.rejects[0].reason
@@ -81,7 +81,7 @@ def test_hosts_rejects(line: str, reason: str) -> None:
 )
 def test_domain_lines(line: str, expected: list[str]) -> None:
     parsed = formats.read(line.encode(), "domains")
-    assert expected == parsed.names.to_list()
+    assert expected == parsed.names["name"].to_list()
     assert parsed.rejected == 0
 
 
@@ -100,14 +100,14 @@ def test_domain_lines(line: str, expected: list[str]) -> None:
 )
 def test_domain_rejects(line: str) -> None:
     parsed = formats.read(line.encode(), "domains")
-    assert [] == parsed.names.to_list()
+    assert [] == parsed.names["name"].to_list()
     assert 1 == parsed.rejected
     assert parsed.rejects[0].text.isprintable()
 
 
 def test_a_byte_order_mark_and_blank_lines_keep_the_line_numbers() -> None:
     parsed = formats.read(b"\xef\xbb\xbfa.example\r\n\r\n\nnot a name\nb.example", "domains")
-    assert ["a.example", "b.example"] == sorted(parsed.names)
+    assert ["a.example", "b.example"] == sorted(parsed.names["name"])
     assert [4] == [reject.line for reject in parsed.rejects]
     assert 3 == parsed.lines
 
@@ -131,7 +131,7 @@ TEXT = st.one_of(
 def test_the_column_way_takes_just_what_the_slow_way_takes(lines: list[str]) -> None:
     def slow(line: str) -> list[str]:
         text = line.strip().removeprefix("\ufeff").strip()
-        return list(domains.FORMAT.odd(text).names) if text else []
+        return [e.name for e in domains.FORMAT.odd(text, Options()).entries] if text else []
 
     usable = [line for line in lines if line.encode("utf-8", "surrogatepass") and _utf8(line)]
     expected = sorted(name for line in usable for name in slow(line))
@@ -149,7 +149,7 @@ def _utf8(line: str) -> bool:
 @settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from(["hosts", "domains"]))
 def test_no_octets_raise_and_every_output_is_a_name(data: bytes, form: str) -> None:
-    for name in formats.read(data, form).names.to_list():
+    for name in formats.read(data, form).names["name"].to_list():
         assert name == parse(name)
 
 
@@ -160,8 +160,8 @@ def test_a_hosts_line_gives_the_names_on_it_and_no_others(words: str) -> None:
         return
     line = "0.0.0.0 " + words
     found = names(line, "hosts")
-    odd = hosts.FORMAT.odd(line.strip())
-    assert sorted(odd.names) == sorted(found)
+    odd = hosts.FORMAT.odd(line.strip(), Options())
+    assert sorted(entry.name for entry in odd.entries) == sorted(found)
     for name in found:
         try:
             assert name == parse(name)
@@ -192,4 +192,4 @@ def test_a_hosts_line_gives_the_names_on_it_and_no_others(words: str) -> None:
 )
 def test_real_feeds(path: str, form: str, count: int, rejected: int) -> None:
     parsed = formats.read((SAMPLES / path).read_bytes(), form)
-    assert (count, rejected) == (len(parsed.names), parsed.rejected)
+    assert (count, rejected) == (parsed.names.height, parsed.rejected)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpzctl import suffixes, table
+from rpzctl.formats.parsed import BITS, Entry, frame
 from rpzctl.guards import Protected
 from rpzctl.names import Domain, ancestors
-from rpzctl.rpz import Action, Kind, parse_action
+from rpzctl.rpz import Action, Kind, Scope, parse_action
 
 NXDOMAIN = Action(Kind.NXDOMAIN)
 SHAPES = {NXDOMAIN: ("", " CNAME .\n")}
@@ -24,7 +25,7 @@ Listed = list[tuple[list[str], bool]]
 
 def combine(listed: Listed, protected: Protected = NOBODY, origin: str = "x.rpz") -> table.Made:
     sources = [
-        table.Source(f"f{n}", pl.Series("name", names, pl.String), subdomains)
+        table.Source(f"f{n}", frame(Entry(name) for name in names), subdomains)
         for n, (names, subdomains) in enumerate(listed)
     ]
     return table.combine(sources, origin, SUFFIXES, protected)
@@ -51,7 +52,8 @@ def reference(listed: Listed, protected: set[str]) -> dict[str, tuple[bool, int]
 
 
 def as_dict(made: table.Made) -> dict[str, tuple[bool, int]]:
-    return {name: (subtree, feeds) for name, subtree, feeds in made.frame.iter_rows()}
+    wide = BITS[Scope.SUBTREE]
+    return {name: (scope == wide, feeds) for name, scope, feeds in made.frame.iter_rows()}
 
 
 LABEL = st.sampled_from(["a", "b", "a-b", "x", "y1", "_z"])
@@ -104,6 +106,46 @@ def test_rows_stand_in_canonical_order() -> None:
     frame = combine([(names, False)]).frame
     expected = sorted(names, key=dns.name.from_text)
     assert expected == frame["name"].to_list()
+
+
+def test_what_a_format_says_of_subdomains_is_kept() -> None:
+    exact, below, wide = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
+    listed = frame(
+        [
+            Entry("silent.com"),
+            Entry("exact.com", exact),
+            Entry("below.com", below),
+            Entry("pair.com", exact),
+            Entry("pair.com", below),
+            Entry("a.below.com", exact),
+            Entry("wide.com", wide),
+            Entry("a.wide.com", below),
+        ]
+    )
+    made = table.combine([table.Source("f", listed)], "x.rpz", SUFFIXES, NOBODY)
+    assert {
+        "silent.com": exact,
+        "exact.com": exact,
+        "below.com": below,
+        "pair.com": wide,
+        "wide.com": wide,
+    } == dict(made.frame.select("name", "scope").iter_rows())
+    rows = [row.text() for row in table.TableRows(made.frame, NXDOMAIN).all()]
+    assert "*.below.com nxdomain" in rows
+    assert "exact.com nxdomain (exact)" in rows
+    for setting, bits in ((True, wide), (False, exact)):
+        made = table.combine([table.Source("f", listed, setting)], "x.rpz", SUFFIXES, NOBODY)
+        assert {bits} == set(made.frame["scope"])
+
+
+def test_a_name_below_only_is_written_as_a_wildcard(tmp_path: Path) -> None:
+    listed = frame([Entry("a.com", BITS[Scope.BELOW]), Entry("b.com", BITS[Scope.SUBTREE])])
+    made = table.combine([table.Source("f", listed)], "x.rpz", SUFFIXES, NOBODY)
+    path = tmp_path / "zone"
+    with path.open("wb") as out:
+        table.TableRows(made.frame, NXDOMAIN).write(out, SHAPES)
+    expected = "*.a.com CNAME .\nb.com CNAME .\n*.b.com CNAME .\n"
+    assert expected == path.read_text()
 
 
 def test_names_too_long_for_the_zone_are_left_out() -> None:
