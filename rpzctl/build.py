@@ -1,6 +1,5 @@
 """A plan made into files: zone files, saved rows and fragments of the next generation."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,15 +9,10 @@ from typing import NamedTuple
 from rpzctl import check, process, render, serial, times
 from rpzctl.config import Config
 from rpzctl.errors import CheckFailed, RpzctlError
+from rpzctl.files import file_digest, link
 from rpzctl.plan import Candidate, Plan, zone_digest
 from rpzctl.rows import Diff
-from rpzctl.store import FRAGMENTS, SINKHOLE, Manifest, Store, ZoneEntry, link
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+from rpzctl.store import FRAGMENTS, SINKHOLE, Manifest, Store, ZoneEntry
 
 
 class Target(NamedTuple):
@@ -48,9 +42,14 @@ def file_of(origin: str) -> str:
     return f"{origin}.zone"
 
 
-def next_serial(config: Config, base: Manifest | None, origin: str, now: datetime) -> int:
-    """Return the serial for a new version of the zone `origin`."""
+def next_serial(
+    config: Config, store: Store, base: Manifest | None, origin: str, now: datetime
+) -> int:
+    """Return the serial for a new version of the zone `origin`: newer than any it ever had."""
     last = base.serials.get(origin) if base else None
+    remembered = store.remembered()[1].get(origin)
+    if remembered is not None and (last is None or serial.is_newer(remembered, last)):
+        last = remembered
     return serial.following(last, now, config.policy.serial)
 
 
@@ -126,14 +125,14 @@ def build(step: Step, folder: Path) -> Manifest:
     for candidate in (*target.zones, target.sinkhole):
         origin = candidate.origin
         old = base.zones.get(origin) if base else None
-        if base and old and (candidate.kept or old.digest == candidate.digest):
-            inputs = candidate.inputs or old.inputs
-            zones[origin] = link_zone(old, store.folder(base), folder)._replace(inputs=inputs)
-        elif origin in step.prebuilt:
+        if origin in step.prebuilt:
             entry, source = step.prebuilt[origin]
             zones[origin] = link_zone(entry, source, folder)
+        elif base and old and (candidate.kept or old.digest == candidate.digest):
+            inputs = candidate.inputs or old.inputs
+            zones[origin] = link_zone(old, store.folder(base), folder)._replace(inputs=inputs)
         else:
-            number = next_serial(config, base, origin, now)
+            number = next_serial(config, store, base, origin, now)
             zones[origin] = build_zone(candidate, folder, number)
     for name, text in target.fragments.items():
         path = folder / name
@@ -196,7 +195,7 @@ def rebuild(
         if later is not None and later.serial == entry.serial:
             zones[origin] = link_zone(entry, source, folder)
         else:
-            number = next_serial(config, failed, origin, now)
+            number = next_serial(config, store, failed, origin, now)
             zones[origin] = restamp_zone(entry, source, folder, number)
     for name, text in wanted.fragments.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -14,11 +14,12 @@ from rpzctl import build, catalogue, pipeline, render
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
+from rpzctl.files import to_disk
 from rpzctl.guards import Stop
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.run import Run
 from rpzctl.snapshots import Record, Snapshots, digest, read_as
-from rpzctl.store import Manifest, ZoneEntry, digest_of, to_disk
+from rpzctl.store import Manifest, ZoneEntry, digest_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,6 +43,8 @@ class Report(NamedTuple):
     stopped: int
     too_long: int
     covered: int
+    held: tuple[str, ...] = ()
+    """feeds whose copy makes no sense in the format that the definition now says, and why"""
 
 
 class Zones(NamedTuple):
@@ -114,30 +117,38 @@ def _table(config: Config, group: Group, origin: str) -> tuple["TableRows", Repo
     """Merge the names of a group's feeds, guard and collapse them."""
     from rpzctl import table
 
-    sources = [
-        table.Source(feed.name, names_of(config, feed, record), feed.subdomains)
-        for feed, record in group.feeds
-    ]
+    read = [(feed, *names_of(config, feed, record)) for feed, record in group.feeds]
+    sources = [table.Source(feed.name, names, feed.subdomains) for feed, names, _ in read]
     made = table.combine(sources, origin, pipeline.suffix_list(config), pipeline.protected(config))
+    held = tuple(f"{feed.name}: {fault}" for feed, _, fault in read if fault)
     report = Report(
-        origin, made.frame.height, made.stops, made.stopped, made.too_long, made.covered
+        origin, made.frame.height, made.stops, made.stopped, made.too_long, made.covered, held
     )
     return table.TableRows(made.frame, config.group_action(group.name)), report
 
 
-def names_of(config: Config, feed: Feed, record: Record) -> "pl.DataFrame":
-    """Return the names of a feed's last good copy; read anew when the reader has changed."""
+def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame, str | None]":
+    """Return the names of a feed's last good copy; read anew when the reader has changed.
+
+    If that would not be believed of a new copy (the definition names a format that it is not in),
+    what was read before stays; the second value says why.
+    """
     import polars as pl
 
-    from rpzctl import formats
+    from rpzctl import formats, shape
 
     store = snapshots(config)
     path = store.names_file(feed.name)
-    if record.read_as == read_as(feed) and path.is_file():
-        entries = pl.read_parquet(path)
-    else:
-        entries = formats.read(store.data(feed.name), feed.format).entries
-    return entries.filter(~pl.col("allow"))
+    blocks = ~pl.col("allow")
+    before = pl.read_parquet(path) if path.is_file() else None
+    if before is not None and record.read_as == read_as(feed):
+        return before.filter(blocks), None
+    parsed = formats.read(store.data(feed.name), feed.format)
+    count = parsed.names.height
+    fault = shape.fault_of_names(feed, parsed) or shape.fault_of_swing(feed, record.names, count)
+    if before is not None and fault is not None:
+        return before.filter(blocks), f"{fault}; keeps the names that were read before"
+    return parsed.names, None
 
 
 def packed(entries: "pl.DataFrame") -> bytes:
@@ -164,7 +175,7 @@ def prebuilt(
             candidate.origin: build.build_zone(
                 candidate,
                 folder,
-                build.next_serial(run.config, base, candidate.origin, run.now),
+                build.next_serial(run.config, run.store, base, candidate.origin, run.now),
             )
             for candidate in candidates
             if candidate.rows is not None

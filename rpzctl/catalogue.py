@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from rpzctl import shipped
 from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
 from rpzctl.errors import UsageFault
-from rpzctl.store import write_aside
+from rpzctl.files import write_aside
 
 SCHEMES = ("https", "http", "file")
 FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from rpzctl import build, policy, times
 from rpzctl.errors import NotLive, RpzctlError
+from rpzctl.files import read_text
 from rpzctl.names import is_within
 from rpzctl.plan import Plan
 from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
 from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry, read_text
+from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry
 
 SAMPLE = 12
 """rows of each zone and sort whose effect is proved by a question"""
@@ -63,7 +64,7 @@ def start(
     try:
         zones = _load(run, served, manifest, drifted, everything=True)
     except BaseException as cause:
-        raise _undone(run, good, manifest, cause) from cause
+        raise _undone(run, good, manifest, cause, everything=True) from cause
     return Pending(manifest, zones, expect, good)
 
 
@@ -77,7 +78,10 @@ def finish(run: Run, pending: Pending) -> None:
     except BaseException as cause:
         with run.store.lock(max(run.wait, _PATIENCE)):
             current = run.store.current() or pending.manifest
-            raise _undone(run, pending.good, current, cause, everything=True) from cause
+            later = current.generation != pending.manifest.generation
+            raise _undone(
+                run, pending.good, current, cause, everything=True, keep_rules=later
+            ) from cause
     with run.store.lock(max(run.wait, _PATIENCE)):
         now = run.store.current()
         entries = [z for z in (now.zones.values() if now else ()) if z.kind == "policy"]
@@ -169,11 +173,13 @@ def _undone(
     cause: BaseException,
     *,
     everything: bool = False,
+    keep_rules: bool = False,
 ) -> BaseException:
     """Publish the content of `good` again, load and prove it; return what to raise.
 
-    With `everything` it is the feed zones that are put back, and the operator's zone and sinkholes
-    stay those of `failed`.
+    With `everything`, all policy zones are proved, not only the operator's and those that moved.
+    With `keep_rules`, operators' rules were published after what failed: the feed zones alone are
+    put back, and the operator's zone and sinkholes stay those of `failed`.
     """
     if not isinstance(cause, RpzctlError):
         fault = RpzctlError(str(cause) or type(cause).__name__)
@@ -187,15 +193,16 @@ def _undone(
     try:
         wanted = (
             build.mixed(run.config, store, good, failed)
-            if everything
+            if keep_rules
             else build.content(store, good)
         )
         with store.aside() as folder:
             restored = build.rebuild(run.config, store, wanted, failed, folder, run.now)
             store.publish(folder, restored)
         state = f"the previous policy is published again, as generation {restored.generation}"
-        zones = _load(run, failed, restored, everything=everything)
-        _prove(run, zones, [])
+        zones = _load(run, failed, restored)
+        shown = restored.policy_zones if everything else (run.config.policy.operator_zone,)
+        _prove(run, {**zones, **{origin: restored.zones[origin] for origin in shown}}, [])
         _settle(run, restored, good)
         state += ", and proved live"
     except RpzctlError as second:
@@ -206,16 +213,28 @@ def _undone(
     return cause  # an interrupt: undone, then passed on
 
 
-def expectations(plan: Plan, made: policy.OperatorPolicy) -> list[Expectation]:
-    """Return a sample of questions whose answers show that the plan came true."""
+def expectations(
+    plan: Plan, made: policy.OperatorPolicy, target: build.Target
+) -> list[Expectation]:
+    """Return a sample of questions whose answers show that the plan came true.
+
+    Where rows changed, of those; where a template or a setting changed, of all that it draws.
+    """
     operator = plan.zones[0]
-    found = [Expectation(Question(name), SINKHOLE_ACTION) for name in plan.sinkholes_added[:SAMPLE]]
+    redrawn = plan.sinkhole_changed or "zones.conf" in plan.fragments
+    names = [*plan.sinkholes_added[:SAMPLE], *(made.sinkholes[:SAMPLE] if redrawn else ())]
+    found = [Expectation(Question(name), SINKHOLE_ACTION) for name in dict.fromkeys(names)]
+    rows = {candidate.origin: candidate.rows for candidate in target.zones}
     zones: list[str] = []
     for change in plan.zones:
         if change.status == "removed":
             continue
         zones.append(change.origin)
-        for row in (*change.diff.added.sample(SAMPLE), *change.diff.changed.sample(SAMPLE)):
+        moved = [*change.diff.added.sample(SAMPLE), *change.diff.changed.sample(SAMPLE)]
+        drawn = rows.get(change.origin)
+        if change.status != "same" and not change.diff and drawn is not None:
+            moved = drawn.all().sample(SAMPLE)
+        for row in moved:
             # A sinkhole zone answers for itself; what the operator decided comes before feeds.
             if (
                 not any(is_within(row.name, name) for name in made.sinkholes)

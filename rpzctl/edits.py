@@ -112,6 +112,9 @@ def add(
         if opposite and opposite.in_force(now):
             opposed.append(opposite)
         result = _recorded(mine, other, subject, rule, now)
+        beside = _beside(other, rule, now)
+        if beside:
+            result = result._replace(note="; ".join(filter(None, (result.note, beside))))
         results.append(result)
         if result.status in {"recorded", "changed"} and result.rule:
             fresh.append(result.rule)
@@ -127,6 +130,24 @@ def add(
     mine = rules.with_rules(mine, fresh)
     other = rules.without(other, [rule.subject for rule in opposed])
     return _book(verb, mine, other), results
+
+
+def _beside(other: rules.RuleFile, rule: Rule, now: datetime) -> str | None:
+    """Return what a rule of the other file takes away from `rule`, if it is about the same name."""
+    verb = "allowed" if rule.verb == "block" else "blocked"
+    if rule.verb == "allow":
+        for parent in (rule.name, *ancestors(rule.name)):
+            wide = other.rules.get((parent, Scope.SUBTREE))
+            if wide and wide.via == "zone" and wide.in_force(now):
+                where = other.where(wide)
+                return f"without effect: {wide.name} is a sinkhole zone of its own ({where})"
+    if rule.scope is not Scope.SUBTREE:
+        return None
+    for scope, what in ((Scope.EXACT, "itself"), (Scope.BELOW, "what is below it")):
+        narrow = other.rules.get((rule.name, scope))
+        if narrow and narrow.in_force(now):
+            return f"{what} stays {verb} by {narrow.verb} {narrow.shown()} ({other.where(narrow)})"
+    return None
 
 
 def _depth(rule: Rule) -> tuple[int, bool]:

@@ -118,9 +118,10 @@ def contradictions(rules: Iterable[Rule]) -> list[tuple[Rule, Rule]]:
     """Return the pairs of a block and an allow that cannot both hold.
 
     The same subject blocked and allowed; or an allow inside a sinkhole zone, which is
-    authoritative for all that is below its name, so that nothing there can be resolved.
+    authoritative for all that is below its name, so that nothing there can be resolved. A forced
+    rule is not judged.
     """
-    rules = tuple(rules)
+    rules = tuple(rule for rule in rules if not rule.forced)
     blocks = {rule.subject: rule for rule in rules if rule.verb == "block"}
     pairs = []
     for allow in rules:

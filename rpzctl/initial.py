@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from rpzctl import config, pipeline, process
 from rpzctl.errors import RpzctlError, UsageFault
+from rpzctl.files import write_aside
 from rpzctl.run import Run
-from rpzctl.store import write_aside
 
 _RULES_HEAD = {
     "block": """\

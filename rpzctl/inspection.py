@@ -8,9 +8,10 @@ from rpzctl import build, bulk, catalogue, check, guards, pipeline, sync, times
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
+from rpzctl.files import file_digest, read_text
 from rpzctl.resolvers.verify import live_serials, serves
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, Manifest, ZoneEntry, read_text
+from rpzctl.store import FRAGMENTS, Manifest, ZoneEntry
 
 
 class ZoneStatus(NamedTuple):
@@ -227,7 +228,7 @@ def _zone(folder: Path, entry: ZoneEntry) -> list[Finding]:
     path = folder / entry.file
     if not path.is_file():
         return [error("generation", path, "is missing", "rpzctl apply")]
-    if build.file_digest(path) != entry.sha256:
+    if file_digest(path) != entry.sha256:
         return [error("generation", path, "was changed by another hand", "rpzctl apply")]
     running = build.start_checkzone([entry], folder)
     origin = build.check_origin(entry.origin)

@@ -62,8 +62,8 @@ def parse(text: str) -> Domain:
     """Return the name that `text` is: any case, perhaps with a final dot, perhaps Unicode.
 
     Raises `NameFault` with the reason. Non-ASCII text is mapped by UTS #46 (non-transitional)
-    and encoded by IDNA 2008, label by label, so that ASCII labels which IDNA would reject but
-    DNS resolves keep their form.
+    and encoded by IDNA 2008 (symbols as UTS #46 says), label by label, so that ASCII labels which
+    IDNA would reject but DNS resolves keep their form.
     """
     name = text.lower() if text.isascii() else _to_ascii(text)
     if name.endswith(".") and name != ".":
@@ -79,11 +79,24 @@ def _to_ascii(text: str) -> str:
     try:
         mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
         return ".".join(
-            label if label.isascii() else idna.alabel(label).decode("ascii")
-            for label in mapped.split(".")
+            label if label.isascii() else _a_label(label) for label in mapped.split(".")
         ).lower()
     except (idna.IDNAError, UnicodeError) as fault:
         raise NameFault(f"not a valid internationalised name: {printable(str(fault))}") from None
+
+
+def _a_label(label: str) -> str:
+    """Return the A-label of a label that UTS #46 mapped.
+
+    IDNA 2008 has no place for symbols and emoji; UTS #46 does, browsers resolve them, and they are
+    registered.
+    """
+    import idna
+
+    try:
+        return idna.alabel(label).decode("ascii")
+    except idna.InvalidCodepoint:
+        return "xn--" + label.encode("punycode").decode("ascii")
 
 
 def _reason(name: str) -> str:  # noqa: PLR0911 - one return for each reason

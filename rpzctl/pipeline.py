@@ -14,13 +14,14 @@ from rpzctl import build, guards, policy, render, rules, shipped, suffixes
 from rpzctl.book import Book, read_book, written
 from rpzctl.build import Step, Target
 from rpzctl.config import Config
-from rpzctl.errors import UsageFault
+from rpzctl.errors import RpzctlError, UsageFault
+from rpzctl.files import read_text
 from rpzctl.names import Domain
 from rpzctl.plan import NOTHING, Candidate, Plan, ZoneChange, zone_change
 from rpzctl.rows import QuickRows
 from rpzctl.rpz import too_long
 from rpzctl.run import Run
-from rpzctl.store import SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry, read_text
+from rpzctl.store import SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry
 
 if TYPE_CHECKING:
     from rpzctl import deliver
@@ -62,7 +63,7 @@ def carried(base: Manifest | None, config: Config) -> list[Candidate]:
     return [
         Candidate(origin, kept=zone)
         for origin, zone in base.zones.items()
-        if zone.kind == "policy" and origin != config.policy.operator_zone
+        if zone.inputs and origin != config.policy.operator_zone
     ]
 
 
@@ -180,7 +181,7 @@ def protected(config: Config) -> guards.Protected:
 
 def plan_only(run: Run, feeds: Feeds | None) -> Plan:
     """Return the plan of an apply; nothing is written."""
-    base = run.store.current()
+    base = run.store.sound(run.store.current(), thorough=False)
     target, made = make_target(run, read_book(run.config.repo), base, feeds)
     return make_plan(run, base, target, made)
 
@@ -238,6 +239,8 @@ def _apply_locked(
         rules.sweep(file)
     book = edit(before) if edit else before
     base = store.current()
+    if feeds is not None:
+        base = store.sound(base, thorough=False)
     target, made = make_target(run, book, base, feeds)
     plan = make_plan(run, base, target, made)
     if not run.force:
@@ -250,15 +253,36 @@ def _apply_locked(
         step = Step(run.config, store, base, target, run.now, prebuilt)
         return _publish(run, step, plan, (before, book), made, served, everything=feeds is not None)
     with written(before, book):
-        if edit and base == served:
-            return Outcome(plan, base.generation, published=False, proven=settled), None
-        drifted = _ready(run, base, everything=feeds is not None)
-        if run.reload and run.resolvers and (drifted or not settled):
-            from rpzctl import deliver
+        return _as_published(run, base, served, plan, edit, everything=feeds is not None), None
 
-            deliver.bring(run, served, base, [], served or base, drifted)
-            return Outcome(plan, base.generation, published=False, proven=True), None
-    return Outcome(plan, base.generation, published=False, proven=settled), None
+
+def _as_published(
+    run: Run,
+    base: Manifest,
+    served: Manifest | None,
+    plan: Plan,
+    edit: Callable[[Book], Book] | None,
+    *,
+    everything: bool,
+) -> Outcome:
+    """Make sure that the resolvers serve what is published already.
+
+    An operator who repeats a block is told that it stands even when no resolver can be asked.
+    """
+    if not (run.reload and run.resolvers):
+        return Outcome(plan, base.generation, published=False, proven=False)
+    try:
+        drifted = _ready(run, base, everything=everything)
+    except RpzctlError as fault:
+        if edit is None:
+            raise
+        told = (fault.message,)
+        return Outcome(plan, base.generation, published=False, proven=False, warnings=told)
+    if drifted or base != served:
+        from rpzctl import deliver
+
+        deliver.bring(run, served, base, [], served or base, drifted)
+    return Outcome(plan, base.generation, published=False, proven=True)
 
 
 def _publish(
@@ -286,7 +310,7 @@ def _publish(
             store.publish(folder, manifest)
             if run.reload and run.resolvers:
                 good = served or step.base
-                expect = deliver.expectations(plan, made)
+                expect = deliver.expectations(plan, made, step.target)
                 if everything:
                     pending = deliver.start(run, served, manifest, expect, good, drifted)
                 else:

@@ -94,6 +94,12 @@ def _shape(caller: Callable[[str, Action], str], action: Action) -> Shape:
             )
     if len(shape) < 2:  # noqa: PLR2004 - no owner, no record
         raise CheckFailed(f"the template writes no record for the action {action}")
+    for line in expand(shape, _PLACEHOLDER).splitlines():
+        if not line.startswith(_PLACEHOLDER + " "):
+            raise CheckFailed(
+                f"the template writes a record of another owner for {action}: {line!r}",
+                fix="begin each record with {{ owner }} and a space",
+            )
     return shape
 
 

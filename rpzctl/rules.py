@@ -272,7 +272,8 @@ def with_rules(file: RuleFile, rules: Iterable[Rule]) -> RuleFile:
             fresh.append((rule.line(), rule))
             continue
         replaced.update(dict.fromkeys(at))
-        replaced[at[-1]] = (rule.line() + _end_comment(file.lines[at[-1]][0]), rule)
+        comments = dict.fromkeys(_end_comment(file.lines[index][0]) for index in at)
+        replaced[at[-1]] = (rule.line() + "".join(comments), rule)
     return _merged(file, replaced, fresh)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
 from rpzctl.fetch import Fetched, Validators
-from rpzctl.store import write_aside
+from rpzctl.files import write_aside
 
 READER = 2
 """raised when the readers come to other names from the same octets"""

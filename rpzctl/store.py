@@ -3,6 +3,7 @@
     <output>/generations/0000000042/   one complete policy: manifest, fragments, zones, rows
     <output>/current                   symlink to one generation, flipped by one rename
     <state>/lock                       held by the one rpzctl that writes
+    <state>/serials.json               the highest serials, should the output folder be lost
     <state>/proven.json                the generation that a resolver was last seen to serve
 
 A generation is built aside, brought to disk, renamed into place and never written again; a file
@@ -24,6 +25,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from rpzctl.errors import Locked, RpzctlError
+from rpzctl.files import ASIDE, file_digest, sync_folder, to_disk, write_aside
 from rpzctl.render import Frame
 
 FORMAT = 1
@@ -32,7 +34,11 @@ FRAGMENTS = ("options.conf", "zones.conf")
 SINKHOLE = "sinkhole"
 LOCK = "lock"
 SYNC_LOCK = "sync.lock"
-_ASIDE = ".new-"
+SERIALS = "serials.json"
+_SMALL = 1 << 20
+"""octets of a file that is read whole each time"""
+_TICK = 10_000_000
+"""nanoseconds by which a zone file must be newer at least"""
 
 
 class ZoneEntry(NamedTuple):
@@ -130,6 +136,21 @@ class Store(NamedTuple):
                 fix="move the output folder away and run 'rpzctl init' and 'rpzctl apply' again",
             ) from None
 
+    def sound(self, manifest: Manifest | None, *, thorough: bool) -> Manifest | None:
+        """Return `manifest` without the zones whose file is gone or is not as it was written.
+
+        A zone that is left out is built anew. Not `thorough`: of a large file only the size counts.
+        """
+        if manifest is None:
+            return None
+        folder = self.folder(manifest)
+        zones = {
+            origin: zone
+            for origin, zone in manifest.zones.items()
+            if _is_sound(folder / zone.file, zone, thorough=thorough)
+        }
+        return manifest if len(zones) == len(manifest.zones) else manifest._replace(zones=zones)
+
     def proven(self) -> Manifest | None:
         """Return the generation that the resolver was last seen to serve, if it is still kept."""
         try:
@@ -203,7 +224,7 @@ class Store(NamedTuple):
     def _sweep(self) -> None:
         """Remove what a run that was killed left half-built."""
         for folder in (self.output / "generations", self.output, self.state):
-            for stale in folder.glob(f"{_ASIDE}*"):
+            for stale in folder.glob(f"{ASIDE}*"):
                 if stale.is_dir() and not stale.is_symlink():
                     shutil.rmtree(stale, ignore_errors=True)
                 else:
@@ -211,9 +232,10 @@ class Store(NamedTuple):
 
     def _mkdir(self, folder: Path, mode: int) -> None:
         try:
-            if not folder.is_dir():
-                folder.mkdir(parents=True, exist_ok=True, mode=mode)
-                folder.chmod(mode)  # whatever the umask: named reads the output as another user
+            for each in reversed((folder, *folder.parents)):
+                if not each.is_dir():
+                    each.mkdir(exist_ok=True, mode=mode)
+                    each.chmod(mode)  # whatever the umask: named reads the output as another user
         except OSError as fault:
             raise RpzctlError(
                 f"cannot make {folder}: {fault.strerror}",
@@ -226,7 +248,7 @@ class Store(NamedTuple):
         home = self.output / "generations"
         self._mkdir(self.output, 0o755)
         self._mkdir(home, 0o755)
-        folder = home / f"{_ASIDE}{os.getpid()}"
+        folder = home / f"{ASIDE}{os.getpid()}"
         try:
             folder.mkdir(mode=0o755)
         except OSError as fault:
@@ -268,20 +290,52 @@ class Store(NamedTuple):
         """Make the generation in `folder` the current one, by one rename. All is on disk before."""
         final = self.folder(manifest)
         write_aside(folder / MANIFEST, manifest.text().encode(), mode=0o644)
+        self._newer_than_loaded(folder, manifest)
+        self._remember(manifest)
         folder.chmod(0o755)
         to_disk(folder)
         if final.exists():  # built once, never flipped to: a run that was killed here
             shutil.rmtree(final)
         folder.rename(final)
-        _sync(final.parent)
+        sync_folder(final.parent)
         self._flip(final)
 
+    def _newer_than_loaded(self, folder: Path, manifest: Manifest) -> None:
+        """Give each new zone file a later modification time than the one that it replaces.
+
+        named passes over a file that is not newer than what it loaded: a clock that was set back
+        would keep every change from it.
+        """
+        for zone in manifest.zones.values():
+            new = (folder / zone.file).stat()
+            try:
+                old = (self.current_link / zone.file).stat()
+            except OSError:
+                continue
+            if new.st_ino != old.st_ino and new.st_mtime_ns <= old.st_mtime_ns:
+                later = old.st_mtime_ns + _TICK
+                os.utime(folder / zone.file, ns=(later, later))
+
+    def _remember(self, manifest: Manifest) -> None:
+        """Keep the serials and the number also where they outlive the output folder."""
+        value = {"generation": manifest.generation, "serials": dict(manifest.serials)}
+        write_aside(self.state / SERIALS, (json.dumps(value) + "\n").encode(), mode=0o600)
+
+    def remembered(self) -> tuple[int, dict[str, int]]:
+        """Return the number of the last generation and the highest serials, as far as known."""
+        try:
+            value = json.loads((self.state / SERIALS).read_text(encoding="utf-8"))
+            serials = {str(zone): int(number) for zone, number in value["serials"].items()}
+            return int(value["generation"]), serials
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return 0, {}
+
     def _flip(self, final: Path) -> None:
-        link = self.output / f"{_ASIDE}current-{os.getpid()}"
+        link = self.output / f"{ASIDE}current-{os.getpid()}"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("generations") / final.name)
         link.replace(self.current_link)
-        _sync(self.output)
+        sync_folder(self.output)
 
     def prune(self, keep: int) -> None:
         """Remove all but the newest `keep` generations; the current and the proven one stay."""
@@ -301,60 +355,21 @@ class Store(NamedTuple):
         """Return the number of the next generation; one that was ever used is not used again."""
         home = self.output / "generations"
         used = [int(path.name) for path in home.glob("[0-9]*") if path.name.isdigit()]
-        return max(used, default=0) + 1
+        return max(*used, self.remembered()[0], 0) + 1
 
 
-def write_aside(path: Path, content: bytes, *, mode: int) -> None:
-    """Write `content` to `path` by way of a file beside it: complete, on disk, or not at all."""
-    beside = path.with_name(f"{_ASIDE}{path.name}-{os.getpid()}")
+def _is_sound(path: Path, zone: ZoneEntry, *, thorough: bool) -> bool:
+    head, tail = zone.frame.stamped(zone.serial)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for stale in path.parent.glob(f"{_ASIDE}{path.name}-*"):  # by a run that was killed
-            stale.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-    except OSError as fault:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise RpzctlError(f"cannot write {path}: {fault.strerror}") from None
-
-
-def read_text(path: Path) -> str | None:
-    """Return the text of a published file; None where there is none."""
-    try:
-        return path.read_text(encoding="utf-8")
+        if path.stat().st_size != len(head) + zone.span[1] + len(tail):
+            return False
+        small = path.stat().st_size <= _SMALL
+        return not (thorough or small) or file_digest(path) == zone.sha256
     except OSError:
-        return None
-
-
-def to_disk(folder: Path) -> None:
-    """Bring the files in `folder` to disk, readable by named, whatever the umask."""
-    for file in folder.iterdir():
-        with file.open("rb") as opened:
-            os.fchmod(opened.fileno(), 0o644)
-            os.fsync(opened.fileno())
-
-
-def link(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`; a copy with its times if there are no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+        return False
 
 
 def digest_of(*parts: object) -> str:
     """Return a digest of JSON-ready values."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -100,7 +100,7 @@ def sync(run: Run, names: Sequence[str], accept: Sequence[str], tell: Tell) -> S
 def apply(run: Run) -> Outcome:
     """Make what the rules and the feeds' last good copies say the live policy."""
     with run.store.lock(run.wait, SYNC_LOCK):
-        return _apply(run)[1]
+        return _apply(run, thorough=True)[1]
 
 
 def plan(run: Run) -> Plan:
@@ -108,12 +108,13 @@ def plan(run: Run) -> Plan:
     return pipeline.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
 
 
-def _apply(run: Run) -> tuple[tuple[bulk.Report, ...], Outcome]:
-    base = run.store.current()
+def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...], Outcome]:
+    base = run.store.sound(run.store.current(), thorough=thorough)
     made = bulk.zones(run, base)
     with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
         outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
-    return made.reports, outcome
+    held = tuple(note for report in made.reports for note in report.held)
+    return made.reports, outcome._replace(warnings=(*outcome.warnings, *held))
 
 
 def chosen(run: Run, names: Sequence[str]) -> list[Feed]:

@@ -94,7 +94,7 @@ def block(
     if via not in {"rpz", "zone"}:
         raise UsageFault(f"--via is rpz or zone, not {via!r}")
     try:
-        parsed = parse_action(action) if action else None
+        parsed = parse_action(action) if action is not None else None
     except ValueError as fault:
         raise UsageFault(f"--action: {fault}") from None
     like = _rule("block", reason, ticket, expires, by, force=force)
@@ -201,7 +201,7 @@ def _rule(
         if text is not None and (not text.isprintable() or not text.strip()):
             raise UsageFault(f"{option} is empty or has a control character")
     try:
-        until = times.expiry(expires, now) if expires else None
+        until = times.expiry(expires, now) if expires is not None else None
     except ValueError as fault:
         raise UsageFault(f"--expires: {fault}") from None
     who = by or os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or _user()
@@ -229,7 +229,8 @@ def _subjects(names: list[str] | None, source: str | None, *, exact: bool) -> "l
         sources.append("-")
     for each in sources:
         try:
-            text = sys.stdin.read() if each == "-" else Path(each).read_text(encoding="utf-8-sig")
+            raw = sys.stdin.buffer.read() if each == "-" else Path(each).read_bytes()
+            text = raw.decode("utf-8-sig")
         except OSError as fault:
             raise UsageFault(f"cannot read {each}: {fault.strerror}") from None
         except UnicodeDecodeError:
@@ -310,6 +311,7 @@ def _tell(done: "commands.RuleOutcome", titles: list[str], *, as_json: bool) -> 
         if result.note:
             show.note(f"  {result.note}")
     if done.outcome is None:
-        print("recorded, not applied")
+        if any(result.status not in {"already", "absent"} for result in done.results):
+            print("recorded, not applied")
     elif done.outcome.published or not done.outcome.proven:
         show.outcome(done.outcome, titles)

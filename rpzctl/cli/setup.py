@@ -27,13 +27,22 @@ def init(
     server: Annotated[
         str | None, typer.Option(metavar="ADDR", help="Where named answers [127.0.0.1].")
     ] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[53]")] = None,
-    rndc_port: Annotated[int | None, typer.Option(min=1, max=65535, help="[953]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The port of queries there [53].")
+    ] = None,
+    rndc_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The port of its control channel [953].")
+    ] = None,
     rndc_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="[/etc/bind/rndc.key]")
+        Path | None,
+        typer.Option(metavar="FILE", help="The key that rndc is given [/etc/bind/rndc.key]."),
     ] = None,
     named_conf: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="[/etc/bind/named.conf]")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The configuration that will hold the includes [/etc/bind/named.conf].",
+        ),
     ] = None,
     no_git: Annotated[bool, typer.Option("--no-git", help="Do not make it a git repo.")] = False,
     json: Json = False,
@@ -61,6 +70,9 @@ def init(
     made = initial.init(
         folder, {key: value for key, value in given.items() if value is not None}, git=not no_git
     )
+    settings = made.repo / "rpzctl.toml"
+    if settings in made.kept and any(value is not None for value in given.values()):
+        show.note(f"{settings} stays as it is: the options were not taken; edit it instead")
     if json:
         show.document(made.value())
         return

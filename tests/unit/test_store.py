@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from rpzctl.errors import RpzctlError
+from rpzctl.files import link, write_aside
 from rpzctl.render import Frame
-from rpzctl.store import MANIFEST, Manifest, Store, ZoneEntry, digest_of, link, write_aside
+from rpzctl.store import MANIFEST, Manifest, Store, ZoneEntry, digest_of
 
 NO_PROCESS = 2**22 + 1  # above the highest process id of Linux
 
@@ -150,7 +152,7 @@ def test_a_half_written_state_file_is_swept(store: Store) -> None:
     made = publish(store)
     (store.state / f".new-proven.json-{NO_PROCESS}").write_text("half")
     store.set_proven(made, made.made)
-    assert ["proven.json"] == sorted(path.name for path in store.state.iterdir())
+    assert ["proven.json", "serials.json"] == sorted(path.name for path in store.state.iterdir())
 
 
 def test_prune_keeps_the_newest_the_current_and_the_proven(store: Store) -> None:
@@ -262,3 +264,39 @@ def test_write_aside_tells_what_cannot_be_written(tmp_path: Path) -> None:
 def test_a_digest_is_the_same_for_the_same_values() -> None:
     assert digest_of({"a": 1, "b": [2]}) == digest_of({"b": (2,), "a": 1})
     assert digest_of("a", "b") != digest_of("ab")
+
+
+def test_numbers_and_serials_outlive_the_output_folder(store: Store) -> None:
+    publish(store, serial=7)
+    publish(store, serial=8)
+    shutil.rmtree(store.output)
+    assert (2, {"local.rpz": 8, "gone.rpz": 7}) == store.remembered()
+    assert 3 == store.next_number()
+
+
+def test_a_damaged_memory_of_serials_counts_as_none(store: Store) -> None:
+    publish(store)
+    (store.state / "serials.json").write_text("[1")
+    assert (0, {}) == store.remembered()
+
+
+def test_a_zone_file_is_newer_than_the_one_that_it_replaces_whatever_the_clock(
+    store: Store,
+) -> None:
+    publish(store, serial=1)
+    path = store.current_link / "local.rpz.zone"
+    ahead = path.stat().st_mtime_ns + 3_600_000_000_000
+    os.utime(path, ns=(ahead, ahead))
+    publish(store, serial=2)
+    assert path.stat().st_mtime_ns > ahead
+
+
+def test_a_parent_of_the_output_folder_can_be_entered_whatever_the_umask(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a" / "b" / "out", tmp_path / "state")
+    before = os.umask(0o077)
+    try:
+        publish(store)
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / "a", tmp_path / "a" / "b", store.output):
+        assert 0o755 == folder.stat().st_mode & 0o777
