@@ -1,12 +1,15 @@
 """init: a policy repo to start with."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import Json
+
+if TYPE_CHECKING:
+    from rpzctl.initial import Made
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +79,10 @@ def init(
     if json:
         show.document(made.value())
         return
+    _tell(made)
+
+
+def _tell(made: "Made") -> None:
     for path in made.written:
         print(f"wrote {path}")
     for path in made.kept:
