@@ -171,9 +171,10 @@ def parse_text(text: str, path: Path, verb: Verb) -> RuleFile:
         lines.pop()
     parsed: list[Line] = []
     faults = []
+    known: Attributes = {}
     for number, line in enumerate(lines, start=1):
         try:
-            parsed.append((line, parse_line(line.removeprefix(_MARK), verb)))
+            parsed.append((line, parse_line(line.removeprefix(_MARK), verb, known)))
         except ValueError as fault:
             faults.append(f"{path}:{number}: {fault}: {printable(line.strip(), 80)}")
     if faults:
@@ -186,8 +187,15 @@ def parse_text(text: str, path: Path, verb: Verb) -> RuleFile:
     return RuleFile(path, verb, tuple(parsed), text)
 
 
-def parse_line(line: str, verb: Verb) -> Rule | None:
-    """Return the rule on `line`, or None for a blank line or a comment. Raises ValueError."""
+Attributes = dict[tuple[str, ...], dict[str, Any]]
+"""What the words after a name say. Names come in batches, whose lines differ in nothing else."""
+
+
+def parse_line(line: str, verb: Verb, known: Attributes | None = None) -> Rule | None:
+    """Return the rule on `line`, or None for a blank line or a comment. Raises ValueError.
+
+    `known` are the attributes of lines that were read before; this line's are added.
+    """
     words = _WORDS.findall(line) if '"' in line or "#" in line else line.split()
     while words and words[-1].startswith("#"):
         words.pop()
@@ -204,8 +212,19 @@ def parse_line(line: str, verb: Verb) -> Rule | None:
         if below:
             raise ValueError("'*.' and 'exact' contradict each other")
         scope, rest = Scope.EXACT, rest[1:]
+    values = known.get(tuple(rest)) if known is not None else None
+    if values is None:
+        values = _attributes(rest, verb)
+        if known is not None:
+            known[tuple(rest)] = values
+    rule = Rule(verb, name, scope, **values)
+    return checked(rule) if rule.via == "zone" else rule
+
+
+def _attributes(words: list[str], verb: Verb) -> dict[str, Any]:
+    """Return the values of ``key=value`` words. Raises ValueError."""
     values: dict[str, Any] = {}
-    for word in rest:
+    for word in words:
         key, equals, value = word.partition("=")
         if not equals or key not in _KEYS[verb]:
             known = ", ".join(_KEYS[verb])
@@ -213,8 +232,7 @@ def parse_line(line: str, verb: Verb) -> Rule | None:
         if key in values:
             raise ValueError(f"{key} stands twice")
         values[key] = _value(key, value)
-    rule = Rule(verb, name, scope, **values)
-    return checked(rule) if rule.via == "zone" else rule
+    return values
 
 
 def _value(key: str, text: str) -> object:  # noqa: C901 - one branch for each key
