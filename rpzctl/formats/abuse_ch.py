@@ -33,7 +33,7 @@ class _ThreatFox:
         items = _items(value)
         if value is not None and not items:
             said = value.get("query_status") if isinstance(value, dict) else None
-            found.reject(1, str(said or "")[:80], "holds no indicators")
+            found.reject(1, said if isinstance(said, str) else "", "holds no indicators")
         for place, item in enumerate(items, start=1):
             found.lines += 1
             _indicator(found, place, item, options)
@@ -51,7 +51,7 @@ def _items(value: Any) -> list[Any]:  # noqa: ANN401 - whatever JSON says
 
 def _indicator(found: Gathered, place: int, item: Any, options: Options) -> None:  # noqa: ANN401 - same
     if not isinstance(item, dict):
-        found.reject(place, str(item)[:80], "is no object")
+        found.reject(place, json_format.shown(item), "is no object")
         return
     kind = item.get("ioc_type", item.get("type"))
     if kind not in (options.types or _FOR_NAMES):
@@ -61,7 +61,7 @@ def _indicator(found: Gathered, place: int, item: Any, options: Options) -> None
     if isinstance(text, str):
         csv.take(found, place, text, options)
     else:
-        found.reject(place, "", "has no ioc")
+        found.reject(place, json_format.shown(item), "has no ioc")
 
 
 class _UrlHaus:

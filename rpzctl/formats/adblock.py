@@ -17,11 +17,17 @@ _WIDE = BITS[Scope.SUBTREE]
 _COSMETIC = re.compile(r"#[@?$%]{0,2}#|\$\$")
 _SAID = frozenset({"badfilter", "client", "ctag", "denyallow", "dnstype", "dnsrewrite"})
 """modifiers of DNS filters that no policy zone can express"""
+_FRAGMENT = re.compile(r"[\w.%&=?:;~+!@-]+\Z")
+"""of a URL: what a rule without ``||`` may look for anywhere"""
+_WHOLE = re.compile(r"\|([^|^]+)(?:\^\|?|\|)\Z")
+"""a rule about the name itself and no other"""
 _PATTERN = "a pattern that no name can express"
 
 
 def _odd(line: str, _options: Options) -> Line:
-    if line.startswith(("!", "[")) or (line.startswith("#") and not _COSMETIC.match(line)):
+    if line.startswith(("!", "[")) or (
+        line.startswith("#") and (re.match(r"#+(\s|\Z)", line) or not _COSMETIC.match(line))
+    ):
         return COMMENT
     if _COSMETIC.search(line):
         return Line(skipped="a cosmetic rule")
@@ -47,6 +53,8 @@ def _barred(modifiers: str) -> str | None:
 
 def _rule(rule: str, *, allow: bool) -> Line:
     """Return what a rule without its modifiers comes to."""
+    if whole := _WHOLE.match(rule):
+        return _named(whole[1], BITS[Scope.EXACT], allow=allow)
     anchored = rule.startswith("||")
     body = rule.removeprefix("||")
     ended = body.endswith(("^", "^|", "|"))
@@ -58,6 +66,8 @@ def _rule(rule: str, *, allow: bool) -> Line:
         body, scope = body[1:], BITS[Scope.BELOW]
     elif not anchored and not ended:
         scope = BITS[Scope.EXACT]  # a plain name
+    if "." not in body and ":" not in body and not (anchored and ended):
+        return Line(skipped=_PATTERN)  # ||top^ is a name; top^ is whatever ends so
     if (
         "*" in body
         or "^" in body
@@ -65,6 +75,16 @@ def _rule(rule: str, *, allow: bool) -> Line:
         or body.endswith(".")
         or body.startswith((".", "-"))
     ):
+        return Line(skipped=_PATTERN)
+    made = _named(body, scope, allow=allow)
+    if made.reason and not (anchored and ended) and _FRAGMENT.match(body):
+        return Line(skipped=_PATTERN)
+    return made
+
+
+def _named(body: str, scope: int, *, allow: bool) -> Line:
+    """Return what a rule about the one name or address `body` comes to."""
+    if "*" in body or "^" in body or "|" in body:
         return Line(skipped=_PATTERN)
     if "/" in body or (":" in body and network(body) is None):
         return Line(skipped="a path or port on a host")

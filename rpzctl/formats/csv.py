@@ -5,7 +5,7 @@ byte order mark inside. Columns are found by their header's name, or by number f
 """
 
 import csv
-import io
+import re
 from collections.abc import Iterator
 
 from rpzctl.formats.indicators import indicator
@@ -16,6 +16,8 @@ name = "csv"
 summary = "comma-separated values; column says which one has the names"
 USUAL = ("domain", "hostname", "host", "indicator", "ioc_value", "ioc", "url", "name", "value")
 """headers of the column with the names, where the definition does not say"""
+_SPAN = 50
+"""a row takes up no more lines than this"""
 _MOJIBAKE = "\u00f4\u00aa\u00f8"
 """a byte order mark that went through another character set"""
 
@@ -24,13 +26,14 @@ def read(data: bytes, options: Options) -> Parsed:
     """Read a feed of comma-separated values."""
     found = Gathered()
     text = data.decode("utf-8", errors="replace").removeprefix("\ufeff").replace("\0", "\ufffd")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     head: list[str] | None = None
     at = kind = None
-    for number, cells, comment in _rows(found, text, options.delimiter):
+    for number, cells, comment in _rows(found, lines, options.delimiter):
         if head is None and (_is_head(cells, options) or not comment):
             head = cells
             at, kind = _columns(cells, options)
-            if at is None:
+            if at is None or (kind is None and (options.types or options.type_column)):
                 found.reject(number, options.delimiter.join(cells), "has no column of that name")
                 return found.parsed()
             if _is_head(cells, options):
@@ -43,32 +46,60 @@ def read(data: bytes, options: Options) -> Parsed:
     return found.parsed()
 
 
-def _rows(found: Gathered, text: str, delimiter: str) -> Iterator[tuple[int, list[str], bool]]:
-    """Give each row: the line it ends on, its cells, and whether it is a comment."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as fault:
-            found.reject(reader.line_num, "", str(fault))
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        first = cells[0].lstrip()
-        comment = first.startswith("#")
-        if comment:
-            inner = delimiter.join(cells).lstrip().lstrip("#").strip()
-            cells = next(csv.reader([inner], delimiter=delimiter, skipinitialspace=True), [])
-        yield reader.line_num, [cell.strip() for cell in cells], comment
+def _rows(
+    found: Gathered, lines: list[str], delimiter: str
+) -> Iterator[tuple[int, list[str], bool]]:
+    """Give each row: the line it begins on, its cells, and whether it is a comment.
+
+    Comments are cut off first: a quote in one of them must not swallow the lines after it.
+    """
+    at = 0
+    while at < len(lines):
+        number, line = at + 1, lines[at].strip()
+        comment = line.startswith("#")
+        cells, used = _row(
+            [line.lstrip("#").strip()] if comment else lines[at : at + _SPAN], delimiter
+        )
+        at += max(used, 1)
+        if cells is None:
+            if not comment:
+                found.reject(
+                    number, line, "is no row: a quote is not closed, or a cell is too long"
+                )
+        elif any(cell.strip() for cell in cells):
+            yield number, [cell.strip() for cell in cells], comment
+
+
+def _row(lines: list[str], delimiter: str) -> tuple[list[str] | None, int]:
+    """Return the first row of `lines` and how many of them it takes; None: it is none.
+
+    A quote left open would take in all that follows: a row of several lines must end.
+    """
+    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        cells = next(rows, [])
+        if rows.line_num > 1:
+            rows = csv.reader(
+                [line + "\n" for line in lines],
+                delimiter=delimiter,
+                skipinitialspace=True,
+                strict=True,
+            )
+            cells = next(rows, [])
+    except csv.Error:
+        return None, 1
+    return cells, rows.line_num
 
 
 def _is_head(cells: list[str], options: Options) -> bool:
+    """Tell whether a row names columns; one that holds a name or an address is of data."""
     lower = [cell.lower() for cell in cells]
     if isinstance(options.column, str):
         return options.column.lower() in lower
-    return any(usual in lower for usual in USUAL)
+    if isinstance(options.column, int):
+        cell = lower[options.column - 1] if 1 <= options.column <= len(lower) else "."
+        return not re.search(r"[.:]", cell)
+    return any(usual in lower for usual in USUAL) and not any("." in cell for cell in lower)
 
 
 def _columns(head: list[str], options: Options) -> tuple[int | None, int | None]:
@@ -91,7 +122,7 @@ def _take(
     found.lines += 1
     if options.types and kind is not None:
         said = cells[kind] if kind < len(cells) else ""
-        if said not in options.types:
+        if said.lower() not in {each.lower() for each in options.types}:
             found.skip("a row of another type")
             return
     if at >= len(cells):

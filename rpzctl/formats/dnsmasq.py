@@ -27,6 +27,8 @@ def _odd(line: str, _: Options) -> Line:
     found = _RULE.match(text)
     if found:
         return _rule(found[1], found[2].split("/"), found[3])
+    if re.match(r"(address|server|local)=/", text):
+        return Line(reason="is cut short: no slash ends the names")
     if text.startswith("bogus-nxdomain="):
         address = network(text.partition("=")[2])
         return Line(networks=(address,)) if address else Line(reason="is about no address")
@@ -41,7 +43,7 @@ def _rule(option: str, texts: list[str], value: str) -> Line:
         return Line(skipped="a redirect to another address")
     entries, reason, patterns = [], None, False
     for text in texts:
-        if "*" in text:
+        if "*" in text or text in {"", "#"}:  # any name without a dot; any name
             patterns = True
             continue
         try:

@@ -60,7 +60,7 @@ def _range(first: str, last: str) -> list[str]:
 def _json(found: Gathered, number: int, line: str) -> None:
     try:
         value: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     found.lines += 1
     if isinstance(value, dict) and value.get("type") == "metadata":

@@ -19,7 +19,7 @@ _LISTS = ("data", "iocs", "domains", "results", "items", "list")
 def document(data: bytes, found: Gathered) -> Any:  # noqa: ANN401 - whatever JSON says
     """Return the JSON document in `data`; None, and a reject with its line, if it is none."""
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        value = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         found.reject(1, "", "is not UTF-8 text")
     except json.JSONDecodeError as fault:
@@ -28,6 +28,10 @@ def document(data: bytes, found: Gathered) -> Any:  # noqa: ANN401 - whatever JS
         )
     except (RecursionError, ValueError):
         found.reject(1, "", "is JSON that nests too deep or holds a number too long")
+    else:
+        if value is None:
+            found.reject(1, "null", "is JSON that holds nothing")
+        return value
     return None
 
 
@@ -70,8 +74,15 @@ def _item(found: Gathered, place: int, item: Any, options: Options) -> None:  # 
             found.skip("an item of another type")
             return
         fields = (options.field,) if options.field else USUAL
-        item = next((item[key] for key in fields if key in item), None)
-    if isinstance(item, str):
-        take(found, place, item, options)
+        text = next((item[key] for key in fields if key in item), None)
     else:
-        found.reject(place, "", "is no name and has none in its field")
+        text = item
+    if isinstance(text, str):
+        take(found, place, text, options)
+    else:
+        found.reject(place, shown(item), "is no name and has none in its field")
+
+
+def shown(item: Any) -> str:  # noqa: ANN401 - whatever JSON says
+    """Return what tells people which item is meant, however deep it nests."""
+    return ", ".join(list(item)[:8]) if isinstance(item, dict) else type(item).__name__

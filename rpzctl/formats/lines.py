@@ -74,6 +74,8 @@ class LineFormat(NamedTuple):
     """of what `pattern` matches"""
     passed_over: tuple[str, ...] = ()
     """names that stand in such files without being entries"""
+    special: str | None = None
+    """what looks like a name and is none, as a pattern: left to `odd`"""
 
     def read(self, data: bytes, options: Options) -> Parsed:
         """Read a feed. Text that is not UTF-8 is read as far as it goes."""
@@ -170,6 +172,8 @@ def _taken(lines: pl.DataFrame, form: LineFormat) -> pl.DataFrame:
     keep = name.str.len_bytes() <= MAX_LENGTH
     if form.passed_over:  # the slow way knows them, too, and takes the line for a comment
         keep &= ~name.is_in(form.passed_over)
+    if form.special:
+        keep &= ~name.str.contains(form.special)
     return table.with_columns(name=pl.when(keep).then(name))
 
 

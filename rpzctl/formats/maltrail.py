@@ -20,7 +20,7 @@ def _odd(line: str, options: Options) -> Line:
         return COMMENT
     if text.startswith("/"):
         return Line(skipped="a path on any host")
-    if re.search(r"[\\(){}|*+^$]", text.partition("/")[0]):
+    if re.search(r"[\\(){}|*+^$]|\[(?![0-9a-fA-F:.]+\])", text.partition("/")[0]):
         return Line(skipped="a regular expression")
     return indicator(text.removeprefix("."), scope=_WIDE, whole_hosts=options.whole_hosts)
 

@@ -33,15 +33,17 @@ def read(data: bytes, options: Options) -> Parsed:
 
 
 def _events(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - whatever JSON says
-    if isinstance(value, list):
-        for item in value:
-            yield from _events(item)
-    elif isinstance(value, dict):
-        inner = value.get("Event", value.get("response"))
-        if inner is not None:
-            yield from _events(inner)
-        elif "Attribute" in value or "Object" in value:
-            yield value
+    waiting = [value]  # no recursion: a hostile document may nest as deep as JSON is read
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += reversed(value)
+        elif isinstance(value, dict):
+            inner = value.get("Event", value.get("response"))
+            if inner is not None:
+                waiting.append(inner)
+            elif "Attribute" in value or "Object" in value:
+                yield value
 
 
 def _is_manifest(value: Any) -> bool:  # noqa: ANN401 - same
@@ -62,13 +64,14 @@ def _listed(holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _attribute(found: Gathered, place: int, attribute: dict[str, Any], options: Options) -> None:
     kind, value = attribute.get("type"), attribute.get("value")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         found.skip("an attribute of another type")
     elif attribute.get("deleted"):
         found.skip("an attribute that was deleted")
-    elif options.to_ids and attribute.get("to_ids") not in {True, "1"}:
+    elif options.to_ids and attribute.get("to_ids") not in (True, "1"):
         found.skip("an attribute that is not for detection (to_ids)")
     elif not isinstance(value, str):
         found.reject(place, "", "has no value")
     else:
-        take(found, place, value.partition("|")[0], options)
+        # of "name|address" the name: that it once had this address blocks no address
+        take(found, place, value.partition("|")[0] if "|" in kind else value, options)

@@ -12,7 +12,7 @@ from rpzctl.rpz import Scope
 
 name = "named"
 summary = 'zone "name" { ... }; statements of named.conf: the name and all below it'
-_COMMENT = re.compile(r'"[^"\n]*"|/\*.*?\*/|//[^\n]*|#[^\n]*', re.DOTALL)
+_COMMENT = re.compile(r'"[^"\n]*"|/\*.*?(?:\*/|\Z)|//[^\n]*|#[^\n]*', re.DOTALL)
 _ZONE = re.compile(
     r'\bzone\s+"?([^"\s{}]+)"?\s*(?:IN\s*)?\{((?:[^{}]|\{[^{}]*\})*)\}\s*;', re.IGNORECASE
 )

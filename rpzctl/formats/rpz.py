@@ -1,7 +1,7 @@
 """Response policy zones as text: with or without SOA, names relative to the zone, whatever it is.
 
-Source: draft-vixie-dnsop-dns-rpz-00. ``name`` and ``*.name`` are two statements, and are kept apart.
-A feed's own SOA, NS and directives are not taken over; ``$ORIGIN`` and ``$INCLUDE`` are rejected.
+Source: draft-vixie-dnsop-dns-rpz-00. ``name`` and ``*.name`` are two statements, kept apart. An
+address of nowhere (``A 0.0.0.0``) blocks, too. A feed's own SOA, NS and directives are not taken over; ``$ORIGIN`` and ``$INCLUDE`` are rejected.
 """
 
 import ipaddress
@@ -18,8 +18,10 @@ name = "rpz"
 summary = "a response policy zone: owner CNAME . and other actions, one record a line"
 _EXACT, _BELOW = BITS[Scope.EXACT], BITS[Scope.BELOW]
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
+_NUMBERS = re.compile(r"\(?\s*(?:[0-9]+[smhdw]?(?:\s+|\)|\Z))*\s*\)?\Z", re.IGNORECASE)
 _CLASSES = frozenset({"IN", "CH", "HS"})
 _BLOCKS = frozenset({".", "*.", "rpz-drop.", "rpz-tcp-only."})
+_NOWHERE = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104 - values in such files
 _FRAME = frozenset(
     ["SOA", "NS", "DNAME", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "DS", "ZONEMD"]
 )
@@ -48,14 +50,15 @@ def read(data: bytes, options: Options) -> Parsed:
             Shape("", " IN CNAME .", _EXACT),
         ),
         odd=partial(_odd, origin),
+        special=r"\.rpz[.-](?:ip|nsip|client-ip|nsdname)$",
     )
     return form.read(data, options)
 
 
 def _odd(origin: str, line: str, _: Options) -> Line:
-    text = line.partition(";")[0].strip() if '"' not in line else line
+    text = line if '"' in line and line[0] != ";" else line.partition(";")[0].strip()
     words = text.split()
-    if not words or words[0].upper() == "$TTL" or re.match(r"[0-9]+[A-Za-z]?\s*\)?\Z|\)", text):
+    if not words or words[0].upper() == "$TTL" or _NUMBERS.match(text):
         return COMMENT  # also: the numbers of a SOA record that spans lines
     if text.startswith("$"):
         return Line(reason="is a directive, which a feed may not give")
@@ -74,7 +77,9 @@ def _odd(origin: str, line: str, _: Options) -> Line:
 
 def _record(words: list[str]) -> tuple[str, str | None, list[str]]:
     """Return owner, type and data of a record; TTL and class may stand between."""
-    if words[0].upper() in _FRAME | _CLASSES:  # the owner is that of the record before
+    if (
+        words[1:2] != ["CNAME"] and words[0].upper() in _FRAME | _CLASSES
+    ):  # the owner is that of the record before
         words = ["@", *words]
     rest = words[1:]
     while rest and (rest[0].isdecimal() or rest[0].upper() in _CLASSES):
@@ -94,9 +99,12 @@ def _rule(owner: str, kind: str, rdata: list[str]) -> Line:
         return Line(skipped=trigger)
     if owner.endswith((".rpz-ip", ".rpz.ip")):
         return _answer(owner, allow=allow)
-    if action not in _BLOCKS and not allow:
-        if action == "rpz-passthru":
-            return Line(reason="rpz-passthru without its final dot is a redirect")
+    nowhere = kind in {"A", "AAAA"} and rdata[:1] and rdata[0] in _NOWHERE
+    if nowhere and owner in {"@", "*"}:  # an address of the zone's own apex
+        return Line(skipped="a redirect or local data")
+    if action not in _BLOCKS and not allow and not nowhere:
+        if action and f"{action}." in _BLOCKS | {"rpz-passthru."}:
+            return Line(reason="an action without its final dot is a redirect")
         return Line(skipped="a redirect or local data")
     return _name(bare, _EXACT if bare == owner else _BELOW, allow=allow)
 

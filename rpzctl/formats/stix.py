@@ -5,7 +5,7 @@ OR; with AND, NOT or FOLLOWEDBY it says more than a name can, and is skipped.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rpzctl.formats import json as json_format
@@ -42,6 +42,8 @@ def _indicator(found: Gathered, place: int, item: dict[str, Any], options: Optio
         found.skip("an indicator that was revoked")
     elif options.now and _ended(item.get("valid_until"), options.now):
         found.skip("an indicator whose time is over")
+    elif "benign" in _texts(item, "indicator_types") + _texts(item, "labels"):
+        found.skip("an indicator of what is harmless")
     elif not isinstance(pattern, str) or item.get("pattern_type", "stix") != "stix":
         found.skip("a pattern of another language")
     elif re.search(r"\b(AND|NOT|FOLLOWEDBY)\b", _STRING.sub("''", pattern)):
@@ -54,9 +56,14 @@ def _indicator(found: Gathered, place: int, item: dict[str, Any], options: Optio
             take(found, place, re.sub(r"\\(.)", r"\1", match[3]), options)
 
 
+def _texts(item: dict[str, Any], key: str) -> list[Any]:
+    value = item.get(key)
+    return value if isinstance(value, list) else []
+
+
 def _ended(until: object, now: int) -> bool:
     try:
         moment = datetime.fromisoformat(str(until))
-    except ValueError:
+        return moment.tzinfo is not None and moment.timestamp() <= now
+    except (ValueError, OverflowError):
         return False
-    return moment.astimezone(UTC).timestamp() <= now if moment.tzinfo else False

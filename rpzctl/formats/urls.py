@@ -1,7 +1,7 @@
 """URLs, one a line: with or without a scheme. A URL with a path blocks its host only on request.
 
-``whole_hosts = true`` in the definition is that request: lists of URLs name github.com, docs.google.com
-and pastebin.com for one page of theirs.
+``whole_hosts = true`` in the definition is that request: lists of URLs name github.com and
+docs.google.com for one page of theirs.
 """
 
 from rpzctl.formats.indicators import indicator
