@@ -136,7 +136,8 @@ def names_of(config: Config, feed: Feed, record: Record) -> "pl.DataFrame":
     if record.read_as == read_as(feed) and path.is_file():
         entries = pl.read_parquet(path)
     else:
-        entries = formats.read(store.data(feed.name), feed.format).entries
+        options = formats.Options(**feed.reading)
+        entries = formats.read(store.data(feed.name), feed.format, options).entries
     return entries.filter(~pl.col("allow"))
 
 

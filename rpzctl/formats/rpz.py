@@ -1,7 +1,8 @@
 """Response policy zones as text: with or without SOA, names relative to the zone, whatever it is.
 
 Source: draft-vixie-dnsop-dns-rpz-00. ``name`` and ``*.name`` are two statements, kept apart. An
-address of nowhere (``A 0.0.0.0``) blocks, too. A feed's own SOA, NS and directives are not taken over; ``$ORIGIN`` and ``$INCLUDE`` are rejected.
+address of nowhere (``A 0.0.0.0``) blocks, too. A feed's own SOA, NS and directives are not taken
+over; ``$ORIGIN`` and ``$INCLUDE`` are rejected.
 """
 
 import ipaddress
