@@ -19,7 +19,7 @@ _SAID = frozenset({"badfilter", "client", "ctag", "denyallow", "dnstype", "dnsre
 """modifiers of DNS filters that no policy zone can express"""
 _FRAGMENT = re.compile(r"[\w.%&=?:;~+!@-]+\Z")
 """of a URL: what a rule without ``||`` may look for anywhere"""
-_WHOLE = re.compile(r"\|([^|^]+)(?:\^\|?|\|)\Z")
+_WHOLE = re.compile(r"(?:\||\|?https?://|:?//)([^|^/]+)(?:\^\|?|\|)\Z")
 """a rule about the name itself and no other"""
 _PATTERN = "a pattern that no name can express"
 

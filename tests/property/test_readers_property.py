@@ -1,5 +1,6 @@
 """Whatever a publisher sends, a reader returns; what it returns is names and networks."""
 
+import gzip
 import ipaddress
 import json
 
@@ -37,7 +38,7 @@ WORD = st.one_of(
                 "co",
                 "a..test",
             ),
-            *("192.0.2.1", "192.0.2.0/24", "[2001:db8::1]:80", "fe80::1%eth0", "0.0.0.0", "::"),
+            *("192.0.2.1", "192.0.2.0/24", "[2001:db8::1]:80", "fe80::1%eth0", "0.0.0.0", "::"),  # noqa: S104 - text
             *("http://e.test/x", "hxxp://f[.]test", "ftp://192.0.2.7:21/", "\U0001d4f8.test"),
             *(
                 "||",
@@ -166,8 +167,11 @@ def test_any_document(form: str, value: object, options: Options) -> None:
         b'zone "a.test" {' * 2000,
         b"\xff\xfe" + "a.example\n".encode("utf-16-le"),
         ("ä" * 20_000 + ".test").encode(),
+        b"\x28\xb5\x2f\xfd",
+        b"\x78\x9c\x01",
+        gzip.compress(b"a.example\n" * 9),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_hostile_octets(reader: Reader, data: bytes) -> None:
     assert sound(data, reader.name, Options()).names.height <= 1
