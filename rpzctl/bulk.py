@@ -143,7 +143,8 @@ def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame,
     before = pl.read_parquet(path) if path.is_file() else None
     if before is not None and record.read_as == read_as(feed):
         return before.filter(blocks), None
-    parsed = formats.read(store.data(feed.name), feed.format)
+    options = formats.Options(**feed.reading)
+    parsed = formats.read(store.data(feed.name), feed.format, options)
     count = parsed.names.height
     fault = shape.fault_of_names(feed, parsed) or shape.fault_of_swing(feed, record.names, count)
     if before is not None and fault is not None:

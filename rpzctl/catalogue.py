@@ -4,10 +4,17 @@ Not called `feeds`: that place inside the package belongs to the shipped definit
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from rpzctl import shipped
 from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
@@ -15,6 +22,38 @@ from rpzctl.errors import UsageFault
 from rpzctl.files import write_aside
 
 SCHEMES = ("https", "http", "file")
+Format = Literal[
+    "hosts",
+    "domains",
+    "wildcard",
+    "adblock",
+    "dnsmasq",
+    "unbound",
+    "named",
+    "rpz",
+    "csv",
+    "json",
+    "threatfox",
+    "urlhaus",
+    "misp",
+    "stix",
+    "maltrail",
+    "urls",
+    "ips",
+]
+"""the names of `formats.READERS`, said here so that a definition is read without them"""
+_USES = {
+    "csv": ("column", "type_column", "types", "delimiter", "whole_hosts"),
+    "json": ("path", "field", "type_field", "types", "whole_hosts"),
+    "threatfox": ("types", "whole_hosts"),
+    "urlhaus": ("whole_hosts",),
+    "misp": ("to_ids", "whole_hosts"),
+    "stix": ("whole_hosts",),
+    "maltrail": ("whole_hosts",),
+    "urls": ("whole_hosts",),
+}
+"""the keys of a definition that say how to read it, by the formats that know them"""
+Column = Annotated[int, Field(strict=True, ge=1)] | Line
 FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
 
 
@@ -41,13 +80,33 @@ class Feed(BaseModel):
     """the name of the file, and may be left out"""
     url: Annotated[str, AfterValidator(_url)]
     """https, http or file; a relative file is beside the definition"""
-    format: Literal["domains", "hosts"]
-    """hosts: an address and names on each line; domains: a name on each line"""
+    format: Format
+    """hosts: an address and names on each line; domains: a name on each line; the others by the
+    programs and publishers whose format it is"""
     zone: GroupName
     """the feed group, e.g. malware; each is one policy zone"""
     subdomains: bool | None = None
     """whether what is below each name is blocked, too; left out: as the format means it, and where
     it says nothing only the name itself"""
+    column: Column | None = None
+    """csv: the column with the names, by its header or its number from 1"""
+    type_column: Column | None = None
+    """csv: the column that says what a row is"""
+    types: tuple[Line, ...] = ()
+    """csv, json, threatfox: only what has one of these types"""
+    delimiter: Annotated[str, Field(pattern=r'^[^"#\r\n ]$')] = ","
+    """csv: what stands between two columns"""
+    path: Line = ""
+    """json: the keys to the list, with dots: data.items"""
+    field: Line = ""
+    """json: the key of the name in each item"""
+    type_field: Line = ""
+    """json: the key of the type in each item"""
+    whole_hosts: bool = False
+    """csv, json, threatfox, urlhaus, misp, stix, maltrail, urls: block the host of a URL that has a
+    path, too; such lists name pages on hosts that serve others"""
+    to_ids: bool = True
+    """misp: only attributes that are meant for detection"""
     enabled: bool = False
     """fetched by sync, and part of the policy"""
     min_names: Annotated[int, Field(ge=0)] = 1
@@ -64,6 +123,23 @@ class Feed(BaseModel):
     """the publisher's interval"""
     notes: Line | None = None
     """what else an operator should know"""
+
+    @model_validator(mode="after")
+    def _format_knows_its_keys(self) -> Self:
+        foreign = [key for key in self.reading if key not in _USES.get(self.format, ())]
+        if foreign:
+            raise ValueError(f"the format {self.format} has no {', '.join(foreign)}")
+        told = {"csv": self.type_column, "json": self.type_field}
+        if self.types and self.format in told and not told[self.format]:
+            raise ValueError("types needs type_column (csv) or type_field (json)")
+        return self
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What the definition says of the format, where it is not as usual: `formats.Options`."""
+        keys = sorted({key for known in _USES.values() for key in known})
+        usual = type(self).model_fields
+        return {key: getattr(self, key) for key in keys if getattr(self, key) != usual[key].default}
 
     @property
     def local_path(self) -> Path | None:

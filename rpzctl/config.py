@@ -259,7 +259,8 @@ def fault_lines(fault: ValidationError, model: type[BaseModel]) -> list[str]:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             lines.append(f"unknown key {key!r}{hint}")
         else:
-            lines.append(f"{key}: {error['msg'].removeprefix('Value error, ')}")
+            said = error["msg"].removeprefix("Value error, ")
+            lines.append(f"{key}: {said}" if key else said)  # no key: of the whole
     return lines
 
 

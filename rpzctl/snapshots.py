@@ -86,7 +86,8 @@ class Snapshots(NamedTuple):
 
 def read_as(feed: Feed) -> str:
     """Return what the names of a copy depend on besides its octets."""
-    return f"{feed.format}/{READER}"
+    reading = json.dumps(feed.reading, sort_keys=True) if feed.reading else ""
+    return f"{feed.format}/{READER}{reading}"
 
 
 def known(feed: Feed, record: Record) -> Validators:

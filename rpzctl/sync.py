@@ -154,7 +154,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         return Synced(feed.name, "same", record)
     fault = shape.fault_of_octets(fetched.data)
     if fault is None:
-        parsed = formats.read(fetched.data, feed.format)
+        parsed = formats.read(fetched.data, feed.format, formats.Options(**feed.reading))
         count = parsed.names.height
         fault = shape.fault_of_names(feed, parsed)
         if fault is None and not accept:

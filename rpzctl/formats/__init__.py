@@ -5,7 +5,24 @@ One module for each family. Needs Polars; import it where feeds are worked on.
 
 from typing import Protocol
 
-from rpzctl.formats import domains, hosts
+from rpzctl.formats import (
+    abuse_ch,
+    adblock,
+    csv,
+    dnsmasq,
+    domains,
+    hosts,
+    ips,
+    json,
+    maltrail,
+    misp,
+    named,
+    rpz,
+    stix,
+    unbound,
+    urls,
+    wildcard,
+)
 from rpzctl.formats.parsed import KEPT_REJECTS, SILENT, Options, Parsed, Reject
 
 
@@ -24,7 +41,25 @@ class Reader(Protocol):
         """Read a feed. Never raises for what is in it: what cannot be read is a reject."""
 
 
-READERS: tuple[Reader, ...] = (hosts.FORMAT, domains.FORMAT)
+READERS: tuple[Reader, ...] = (
+    hosts.FORMAT,
+    domains.FORMAT,
+    wildcard.FORMAT,
+    adblock.FORMAT,
+    dnsmasq.FORMAT,
+    unbound.FORMAT,
+    named,
+    rpz,
+    csv,
+    json,
+    abuse_ch.THREATFOX,
+    abuse_ch.URLHAUS,
+    misp,
+    stix,
+    maltrail.FORMAT,
+    urls.FORMAT,
+    ips,
+)
 
 
 def reader(form: str) -> Reader:

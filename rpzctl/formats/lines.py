@@ -30,6 +30,8 @@ from rpzctl.names import LABEL, LAST_LABEL, MAX_LENGTH, printable
 
 _SEPARATOR = "\x01"
 """of columns, of which there is one: a character that no line holds"""
+_UNPACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78")
+"""Polars unpacks what begins so (gzip, zstd, zlib), without a bound; with a blank before it, not"""
 _LOWER_NAME = rf"(?:(?:{LABEL}\.)+{LAST_LABEL})"
 NAME = _LOWER_NAME.replace("a-z", "A-Za-z")
 """A name of two labels or more, in any case: what `rpzctl.names` accepts of ASCII."""
@@ -74,6 +76,8 @@ class LineFormat(NamedTuple):
     """of what `pattern` matches"""
     passed_over: tuple[str, ...] = ()
     """names that stand in such files without being entries"""
+    special: str | None = None
+    """what looks like a name and is none, as a pattern: left to `odd`"""
 
     def read(self, data: bytes, options: Options) -> Parsed:
         """Read a feed. Text that is not UTF-8 is read as far as it goes."""
@@ -170,6 +174,8 @@ def _taken(lines: pl.DataFrame, form: LineFormat) -> pl.DataFrame:
     keep = name.str.len_bytes() <= MAX_LENGTH
     if form.passed_over:  # the slow way knows them, too, and takes the line for a comment
         keep &= ~name.is_in(form.passed_over)
+    if form.special:
+        keep &= ~name.str.contains(form.special)
     return table.with_columns(name=pl.when(keep).then(name))
 
 
@@ -187,6 +193,8 @@ def _by_shape(
 
 def _column(data: bytes) -> pl.DataFrame:
     """Return the lines as one column; a blank one is null."""
+    if data.startswith(_UNPACKED):
+        data = b" " + data
     return pl.read_csv(
         io.BytesIO(data.replace(_SEPARATOR.encode(), b"\x02")),
         has_header=False,

@@ -10,6 +10,8 @@ def network(text: str) -> str | None:
     Host bits under a prefix are cleared; a whole address has no ``/32`` or ``/128``.
     """
     bare = text.strip().removeprefix("[").removesuffix("]")
+    if "%" in bare:  # an address of one machine's interface means nothing elsewhere
+        return None
     try:
         net = ipaddress.ip_network(bare, strict=False)
     except ValueError:

@@ -1,7 +1,5 @@
 """Readers of feed formats: the column way and the slow way agree, and nothing slips through."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,8 +7,6 @@ from hypothesis import strategies as st
 from rpzctl import formats
 from rpzctl.formats import Options, domains, hosts
 from rpzctl.names import NameFault, parse
-
-SAMPLES = Path(__file__).parents[3] / "shared" / "feeds"
 
 
 def names(text: str, form: str) -> list[str]:
@@ -167,29 +163,3 @@ def test_a_hosts_line_gives_the_names_on_it_and_no_others(words: str) -> None:
             assert name == parse(name)
         except NameFault:
             pytest.fail(f"{name!r} is no name")
-
-
-@pytest.mark.skipif(
-    not SAMPLES.is_dir(), reason="the field's real feeds are not beside the checkout"
-)
-@pytest.mark.parametrize(
-    ("path", "form", "count", "rejected"),
-    [
-        ("hosts/blocklistproject/ransomware.txt", "hosts", 1904, 0),
-        ("hosts/fademind-add.2o7Net/hosts", "hosts", 2030, 0),
-        ("hosts/jdlingyu/hosts", "hosts", 1707, 0),
-        ("hosts/mitchellkrogza/hosts", "hosts", 13467, 353),
-        ("hosts/windowsspyblocker/spy.txt", "hosts", 347, 0),
-        ("hosts/windowsspyblocker/spy_v6.txt", "hosts", 347, 0),
-        ("domains/iam-py-test/antimalware_domains_nopups.txt", "domains", 6929, 4),
-        ("domains/perflyst/SmartTV.txt", "domains", 245, 0),
-        ("domains/phishing-database/phishing-domains-ACTIVE2.txt", "domains", 21289, 1),
-        ("domains/phishing-database/phishing-domains-INVALID.txt", "domains", 0, 5),
-        ("domains/phishing-database/phishing-domains-NEW-today.txt", "domains", 3, 0),
-        ("domains/shadowwhisperer/Malware", "domains", 43726, 0),
-        ("domains/stamparm/blackbook.txt", "domains", 18151, 0),
-    ],
-)
-def test_real_feeds(path: str, form: str, count: int, rejected: int) -> None:
-    parsed = formats.read((SAMPLES / path).read_bytes(), form)
-    assert (count, rejected) == (parsed.names.height, parsed.rejected)
