@@ -28,6 +28,8 @@ class Synced(NamedTuple):
     """new, same or kept (its last good copy; `fault` says why)"""
     record: Record
     fault: str | None = None
+    excepted: int = 0
+    """exceptions of a new copy; they are read, and not applied yet"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -37,6 +39,7 @@ class Synced(NamedTuple):
             "names": self.record.names,
             "rejected": self.record.rejected,
             "last_ok": self.record.last_ok,
+            "excepted": self.excepted,
             "fault": self.fault,
         }
 
@@ -175,7 +178,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         validators=fetched.validators,
     )
     store.accept(feed.name, fetched.data, bulk.packed(parsed.entries), record)
-    return Synced(feed.name, "new", record)
+    return Synced(feed.name, "new", record, excepted=parsed.allow.height)
 
 
 def _line(result: Synced) -> str:
@@ -188,4 +191,5 @@ def _line(result: Synced) -> str:
         return f"{result.feed}: {result.fault}; {held}"
     rejected = f", {result.record.rejected} lines rejected" if result.record.rejected else ""
     changed = "new copy" if result.status == "new" else "unchanged"
-    return f"{result.feed}: {changed}, {result.record.names} names{rejected}"
+    excepted = f", {result.excepted} exceptions not applied" if result.excepted else ""
+    return f"{result.feed}: {changed}, {result.record.names} names{rejected}{excepted}"
