@@ -38,5 +38,5 @@ def indicator(text: str, *, scope: int = SILENT, whole_hosts: bool = False) -> L
         return Line(reason=str(fault))
     if got.below_only and scope == SILENT:
         scope = BITS[Scope.BELOW]
-    path = got.note and not whole_hosts
+    path = got.note is not None and not whole_hosts
     return Line(skipped=PATH) if path else Line((Entry(got.name, scope),))
