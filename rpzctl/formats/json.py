@@ -56,7 +56,8 @@ def _list(value: Any, path: str) -> list[Any] | None:  # noqa: ANN401 - whatever
         value = value.get(key) if isinstance(value, dict) else None
     if isinstance(value, dict) and not path:
         lists = (value[key] for key in _LISTS if isinstance(value.get(key), list))
-        value = next(lists, None) or list(flattened(value))
+        held = any(isinstance(inner, list) for inner in value.values())
+        value = next(lists, list(flattened(value)) if held else None)
     return value if isinstance(value, list) else None
 
 

@@ -291,5 +291,6 @@ def test_files_and_functions_are_short_enough_to_read() -> None:
 @pytest.mark.parametrize("word", ["blacklist", "whitelist", "master", "slave"])
 def test_words_that_the_house_does_not_use(word: str) -> None:
     pattern = re.compile(rf"\b{word}", re.IGNORECASE)
-    users = [room(path) for path in FILES if pattern.search(path.read_text(encoding="utf-8"))]
-    assert [] == users
+    users = {room(path) for path in FILES if pattern.search(path.read_text(encoding="utf-8"))}
+    quoting = {"formats/named.py"} if word == "master" else set()  # a keyword of BIND's, in feeds
+    assert quoting == users
