@@ -42,6 +42,9 @@ def register(app: typer.Typer) -> None:
     feeds.command("list", epilog="Example: rpzctl feeds list")(list_feeds)
     feeds.command(epilog="Example: rpzctl feeds enable urlhaus && rpzctl sync urlhaus")(enable)
     feeds.command(epilog="Example: rpzctl feeds disable urlhaus && rpzctl apply")(disable)
+    feeds.command(
+        epilog="Example: rpzctl feeds inspect list.txt --format adblock --json | jq .rejects"
+    )(inspect)
     app.add_typer(feeds, name="feeds")
 
 
@@ -118,6 +121,46 @@ def list_feeds(ctx: typer.Context, json: Json = False) -> None:
             for feed, record in known
         ],
     )
+
+
+def inspect(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|URL", help="A list, as a feed would give it.")
+    ],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="How to read it; else it is guessed."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what a reader makes of a list. Nothing is written, no policy is needed."""
+    from rpzctl import reading
+
+    with show.progress(quiet=json) as stage:
+        stage(f"reading {source}")
+        found = reading.inspect(source, form)
+    if json:
+        show.document(found.value())
+        return
+    for name, share in found.guesses[:3]:
+        show.note(f"looks like {name}: {share:.0%} of the lines")
+    parsed = found.parsed
+    names, allow = parsed.names["name"].unique(), parsed.allow["name"].unique()
+    print(f"format    {found.format}")
+    print(f"names     {len(names)}" + _examples(names.head(5).to_list()))
+    print(f"excepted  {len(allow)}" + _examples(allow.head(5).to_list()))
+    print(f"networks  {len(parsed.networks)}" + _examples(list(parsed.networks[:5])))
+    if parsed.announced is not None:
+        print(f"announced {parsed.announced}")
+    for reason, count in sorted(parsed.skipped.items()):
+        print(f"skipped   {count}: {reason}")
+    print(f"rejected  {parsed.rejected}")
+    for reject in parsed.rejects[:10]:
+        print(f"  line {reject.line}: {reject.reason}: {reject.text}")
+
+
+def _examples(texts: list[str]) -> str:
+    return f": {', '.join(texts)}, ..." if texts else ""
 
 
 def enable(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:

@@ -1,0 +1,64 @@
+"""A list read without being a feed: what its reader would make of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rpzctl import fetch
+from rpzctl.catalogue import Feed
+from rpzctl.errors import RpzctlError, UsageFault
+
+if TYPE_CHECKING:
+    from rpzctl.formats import Parsed
+    from rpzctl.formats.guess import Guess
+
+
+class Inspected(NamedTuple):
+    """What a reader made of a list."""
+
+    format: str
+    parsed: "Parsed"
+    guesses: "tuple[Guess, ...]" = ()
+    """formats that it looks like, where none was said"""
+
+    def value(self) -> dict[str, Any]:
+        """Return it as a JSON-ready document."""
+        return self.parsed.value(self.format)
+
+
+def inspect(source: str, form: str | None) -> Inspected:
+    """Read the list at `source`, a path or an http(s) URL, in the format `form` or the likeliest.
+
+    Raises `UsageFault` for an unknown format or one that cannot be guessed, `RpzctlError` when
+    there is nothing to read.
+    """
+    from rpzctl import formats, shape
+    from rpzctl.formats.guess import guess
+
+    known = [reader.name for reader in formats.READERS]
+    if form is not None and form not in known:
+        raise UsageFault(f"there is no format {form!r}", details=[", ".join(known)])
+    data = _octets(source)
+    fault = shape.fault_of_octets(data)
+    if fault is not None:
+        raise RpzctlError(f"{source} {fault}")
+    if form is not None:
+        return Inspected(form, formats.read(data, form))
+    guesses = tuple(guess(data))
+    if not guesses:
+        raise UsageFault(
+            f"{source} is in none of the known formats",
+            details=[", ".join(known)],
+            fix="say --format to see what a reader rejects, and why",
+        )
+    return Inspected(guesses[0].format, formats.read(data, guesses[0].format), guesses)
+
+
+def _octets(source: str) -> bytes:
+    url = source if "://" in source else Path(source).absolute().as_uri()
+    feed = Feed.model_validate(
+        {"file": Path.cwd() / "x", "name": "x", "url": url, "format": "domains", "zone": "x"}
+    )
+    got = fetch.fetch(feed, fetch.Validators())
+    if got.data is None:
+        raise RpzctlError(f"cannot read {source}: {got.fault}")
+    return got.data
