@@ -145,7 +145,7 @@ def inspect(
     for name, share in found.guesses[:3]:
         show.note(f"looks like {name}: {share:.0%} of the lines")
     parsed = found.parsed
-    names, allow = parsed.names["name"].unique(), parsed.allow["name"].unique()
+    names, allow = (frame["name"].unique().sort() for frame in (parsed.names, parsed.allow))
     print(f"format    {found.format}")
     print(f"names     {len(names)}" + _examples(names.head(5).to_list()))
     print(f"excepted  {len(allow)}" + _examples(allow.head(5).to_list()))
