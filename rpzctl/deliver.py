@@ -202,7 +202,8 @@ def _undone(
         state = f"the previous policy is published again, as generation {restored.generation}"
         zones = _load(run, failed, restored)
         shown = restored.policy_zones if everything else (run.config.policy.operator_zone,)
-        _prove(run, {**zones, **{origin: restored.zones[origin] for origin in shown}}, [])
+        also = {origin: restored.zones[origin] for origin in shown if origin in restored.zones}
+        _prove(run, {**zones, **also}, [])
         _settle(run, restored, good)
         state += ", and proved live"
     except RpzctlError as second:

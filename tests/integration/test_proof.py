@@ -187,6 +187,26 @@ def test_the_old_operators_zone_goes_when_it_gets_another_name(site: Site) -> No
     assert ["ops.rpz"] == zones
 
 
+def test_a_change_that_renames_the_operators_zone_is_undone_too(site: Site) -> None:
+    site.impatient()
+    site.ok("block", "held.example")
+    fake = site.home / "bin"
+    fake.mkdir()
+    (fake / "rndc").write_text("#!/bin/sh\necho zone reload queued\n")
+    (fake / "rndc").chmod(0o755)
+    site.setting('[policy]\noperator_zone = "ops.rpz"')
+    path = {"PATH": f"{fake}{os.pathsep}{os.environ['PATH']}"}
+    done = site.cli("block", "new.example", env=path)
+    assert done.status == 5, done
+    assert "Traceback" not in done.stderr
+    assert "the previous policy is published again" in done.stderr
+    assert "new.example" not in site.block_list.read_text()
+    site.ok("block", "new.example")
+    assert {"held.example": "NXDOMAIN", "new.example": "NXDOMAIN"} == site.answers(
+        ["held.example", "new.example"]
+    )
+
+
 def test_serials_rise_when_the_output_folder_is_lost(site: Site) -> None:
     site.ok("block", "held.example")
     before = site.serial()
