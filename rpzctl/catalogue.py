@@ -16,12 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from rpzctl import shipped
+from rpzctl import shipped, times
 from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
 from rpzctl.errors import UsageFault
 from rpzctl.files import write_aside
 
-SCHEMES = ("https", "http", "file")
+SCHEMES = ("https", "http", "file", "axfr")
 Format = Literal[
     "hosts",
     "domains",
@@ -57,6 +57,14 @@ Column = Annotated[int, Field(strict=True, ge=1)] | Line
 FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
 
 
+def _interval(text: str) -> str:
+    times.span(text)
+    return text
+
+
+Interval = Annotated[str, AfterValidator(_interval)]
+
+
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in SCHEMES:
@@ -79,7 +87,7 @@ class Feed(BaseModel):
     name: FeedName
     """the name of the file, and may be left out"""
     url: Annotated[str, AfterValidator(_url)]
-    """https, http or file; a relative file is beside the definition"""
+    """https, http, file, or axfr://server/zone; a relative file is beside the definition"""
     format: Format
     """hosts: an address and names on each line; domains: a name on each line; the others by the
     programs and publishers whose format it is"""
@@ -113,14 +121,38 @@ class Feed(BaseModel):
     """fewer names than this, and the feed keeps its last good copy"""
     max_change: Annotated[int, Field(ge=0, le=100_000)] = 30
     """percent by which its number of names may rise or fall in one step; 0: any"""
+    min_change: Annotated[int, Field(ge=0)] = 100
+    """a change by fewer names than this is never too much"""
+    kind: Literal["threat", "ads", "policy"] = "threat"
+    """what its names are; a threat feed may not block a top site, from others it is only reported"""
+    max_age: Interval | None = None
+    """a last good copy that is older is stale: 12h, 7d, 4w; left out: never"""
+    stale: Literal["keep", "drop"] = "keep"
+    """keep: the names of a stale copy stay, with a warning; drop: they leave the policy"""
+    plain_http: bool = False
+    """fetch it by http, which everybody on the way can change"""
+    member: Line = ""
+    """the file to read in an archive that has several"""
+    header: Line = "Authorization"
+    """the HTTP header that carries the secret, such as Auth-Key"""
+    user: Line = ""
+    """HTTP basic authentication: the user whose password the secret is"""
+    secret_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
+    """the environment variable that holds the secret"""
+    secret_file: Path | None = None
+    """the file that holds the secret; for axfr a TSIG key as tsig-keygen writes it"""
+    body: Line = ""
+    """sent by POST, for publishers that want a question: {"query": "get_iocs", "days": 1}"""
     title: Line | None = None
     """what people call it"""
     homepage: Line | None = None
     """where the publisher describes it"""
     licence: Line | None = None
     """on what terms it may be used"""
-    every: Line | None = None
-    """the publisher's interval"""
+    commercial: bool | None = None
+    """whether the terms allow commercial use; left out: not known"""
+    every: Interval | None = None
+    """the publisher's interval: no sync fetches it more often"""
     notes: Line | None = None
     """what else an operator should know"""
 

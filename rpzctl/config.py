@@ -127,6 +127,8 @@ class Guards(_Section):
     """own domains, the resolver's names: each with all that is below it"""
     shipped: bool = True
     """also the list that comes with rpzctl: root and TLD servers, OCSP, NTP, captive portals"""
+    top_sites: Path | None = None
+    """a list of sites that no threat feed may block, one a line, in place of the shipped one"""
     public_suffix_list: Path | None = None
     """another copy of the public suffix list than the one in the installed package"""
 
@@ -157,6 +159,8 @@ class Group(_Section):
 
     action: ActionText = "nxdomain"
     """what its zone does to each name: nxdomain, nodata, drop, tcp-only, sinkhole, cname:TARGET"""
+    min_feeds: Annotated[int, Field(ge=1, le=64)] = 1
+    """how many of its feeds must list a name before it is blocked"""
 
 
 class Config(_Section):

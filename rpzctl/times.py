@@ -40,16 +40,22 @@ def age(moment: str, now: datetime) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def span(text: str) -> timedelta:
+    """Return the span that ``30m``, ``12h``, ``7d`` or ``2w`` names. Raises ValueError."""
+    found = _SPAN.match(text.strip())
+    if not found:
+        raise ValueError(f"{text!r} is no span of time; give 30m, 12h, 7d or 2w")
+    return timedelta(**{_UNITS[found[2].lower()]: int(found[1])})
+
+
 def expiry(text: str, now: datetime) -> datetime:
     """Return the moment that ``--expires`` names: ``30m``, ``12h``, ``7d``, a date or a time.
 
     Raises ValueError when it cannot be read or has passed.
     """
-    span = _SPAN.match(text.strip())
-    if span:
-        unit = {_UNITS[span[2].lower()]: int(span[1])}
+    if _SPAN.match(text.strip()):
         try:
-            moment = now + timedelta(**unit)
+            moment = now + span(text)
         except OverflowError:
             raise ValueError(f"{text!r} is further away than dates go") from None
     else:
