@@ -124,7 +124,7 @@ class Feed(BaseModel):
     min_change: Annotated[int, Field(ge=0)] = 100
     """a change by fewer names than this is never too much"""
     kind: Literal["threat", "ads", "policy"] = "threat"
-    """what its names are; a threat feed may not block a top site, from others it is only reported"""
+    """what its names are; a threat feed may not block a top site; of others it is only told"""
     max_age: Interval | None = None
     """a last good copy that is older is stale: 12h, 7d, 4w; left out: never"""
     stale: Literal["keep", "drop"] = "keep"
