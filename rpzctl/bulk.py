@@ -105,7 +105,7 @@ def _inputs(config: Config, group: Group, drawn: render.Drawn) -> str:
     """Return a digest of all that a group's zone is made from."""
     suffix_list = pipeline.suffix_list(config).text
     return digest_of(
-        [(f.name, r.sha256, read_as(f), f.subdomains) for f, r in group.feeds],
+        [(f.name, r.sha256, read_as(f), f.subdomains, r.expires) for f, r in group.feeds],
         drawn.frame,
         [(str(action), shape) for action, shape in drawn.shapes.items()],
         sorted(pipeline.protected(config).names),
@@ -145,8 +145,8 @@ def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame,
         return before.filter(blocks), None
     options = formats.Options(**feed.reading)
     parsed = formats.read(store.data(feed.name), feed.format, options)
-    count = parsed.names.height
-    fault = shape.fault_of_names(feed, parsed) or shape.fault_of_swing(feed, record.names, count)
+    fault = shape.fault_of_names(feed, parsed)
+    fault = fault or shape.fault_of_swing(feed, record.size, shape.size(parsed))
     if before is not None and fault is not None:
         return before.filter(blocks), f"{fault}; keeps the names that were read before"
     return parsed.names, None

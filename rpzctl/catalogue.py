@@ -118,11 +118,12 @@ class Feed(BaseModel):
     enabled: bool = False
     """fetched by sync, and part of the policy"""
     min_names: Annotated[int, Field(ge=0)] = 1
-    """fewer names than this, and the feed keeps its last good copy"""
+    """fewer names, exceptions and networks than this, and the feed keeps its last good copy"""
     max_change: Annotated[int, Field(ge=0, le=100_000)] = 30
-    """percent by which its number of names may rise or fall in one step; 0: any"""
+    """percent by which its number of names, exceptions or networks may rise or fall in one step; 0:
+    any, and nothing depends on what its header says of its size"""
     min_change: Annotated[int, Field(ge=0)] = 100
-    """a change by fewer names than this is never too much"""
+    """a change by fewer than this is never too much"""
     kind: Literal["threat", "ads", "policy"] = "threat"
     """what its names are; a threat feed may not block a top site; of others it is only told"""
     max_age: Interval | None = None

@@ -19,3 +19,8 @@ def folder(kind: Literal["templates", "feeds"]) -> Path:
 def protect_list() -> Path:
     """Return the list of names that no rule and no feed may block without force."""
     return PACKAGE / "data" / "protect.list"
+
+
+def networks_list() -> Path:
+    """Return the list of networks that no feed of addresses may take."""
+    return PACKAGE / "data" / "networks.list"

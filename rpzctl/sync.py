@@ -5,15 +5,17 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from rpzctl import bulk, catalogue, fetch, pipeline, snapshots, times
+from rpzctl import bulk, catalogue, fetch, judging, pipeline, ranges, snapshots, times
 from rpzctl.catalogue import Feed
 from rpzctl.errors import UsageFault
+from rpzctl.judging import Judged
 from rpzctl.pipeline import Outcome
 from rpzctl.plan import Plan
 from rpzctl.run import Run
-from rpzctl.snapshots import Record
+from rpzctl.snapshots import Record, read_as
 from rpzctl.store import SYNC_LOCK
 
 PARALLEL = 4
@@ -28,8 +30,6 @@ class Synced(NamedTuple):
     """new, same or kept (its last good copy; `fault` says why)"""
     record: Record
     fault: str | None = None
-    excepted: int = 0
-    """exceptions of a new copy; they are read, and not applied yet"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -39,7 +39,9 @@ class Synced(NamedTuple):
             "names": self.record.names,
             "rejected": self.record.rejected,
             "last_ok": self.record.last_ok,
-            "excepted": self.excepted,
+            "exceptions": self.record.exceptions,
+            "networks": self.record.networks,
+            "networks_refused": self.record.refused,
             "fault": self.fault,
         }
 
@@ -141,55 +143,74 @@ def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
 
 def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, accept: bool) -> Synced:
     """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
-    from rpzctl import formats, shape
-
     store = bulk.snapshots(run.config)
     now = times.show(run.now)
-    if fetched.data is None:
-        record = snapshots.checked(record, fetched, now)
+    digest = record.sha256 if fetched.data is None else snapshots.digest(fetched.data)
+    if digest == record.sha256 and (fetched.data is None or record.read_as == read_as(feed)):
+        if fetched.data is not None:
+            record = record._replace(url=feed.url)
+        record = snapshots.checked(record, fetched._replace(data=None), now)
+        if record.expires is not None and record.expires <= now:
+            return _expire(run, feed, record, accept=accept)
         store.keep(feed.name, record)
         return Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
-    digest = snapshots.digest(fetched.data)
-    if digest == record.sha256 and record.read_as == snapshots.read_as(feed):
-        record = record._replace(url=feed.url)
-        record = snapshots.checked(record, fetched._replace(data=None), now)
+    assert fetched.data is not None, "else the digest is that of the record"  # noqa: S101 - as said
+    judged = _judged(run, feed, record, fetched.data, accept=accept)
+    if judged.fault is not None or judged.parsed is None:
+        record = snapshots.checked(record, fetch.Fetched(fault=judged.fault), now)
         store.keep(feed.name, record)
-        return Synced(feed.name, "same", record)
-    fault = shape.fault_of_octets(fetched.data)
-    if fault is None:
-        parsed = formats.read(fetched.data, feed.format, formats.Options(**feed.reading))
-        count = parsed.names.height
-        fault = shape.fault_of_names(feed, parsed)
-        if fault is None and not accept:
-            fault = shape.fault_of_swing(feed, record.names, count)
-    if fault is not None:
-        record = snapshots.checked(record, fetch.Fetched(fault=fault), now)
-        store.keep(feed.name, record)
-        return Synced(feed.name, "kept", record, fault)
-    record = Record(
+        return Synced(feed.name, "kept", record, judged.fault)
+    record = _counted(Record(), judged)._replace(
         sha256=digest,
-        read_as=snapshots.read_as(feed),
+        read_as=read_as(feed),
         url=feed.url,
-        names=count,
-        rejected=parsed.rejected,
         last_ok=now,
         last_changed=now,
         last_checked=now,
         validators=fetched.validators,
     )
-    store.accept(feed.name, fetched.data, bulk.packed(parsed.entries), record)
-    return Synced(feed.name, "new", record, excepted=parsed.allow.height)
+    store.accept(feed.name, fetched.data, bulk.packed(judged.parsed.entries), record)
+    return Synced(feed.name, "new", record)
+
+
+def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) -> Judged:
+    known = ranges.known(shipped=run.config.guards.shipped)
+    return judging.judge(feed, record, data, int(run.now.timestamp()), known, accept=accept)
+
+
+def _counted(record: Record, judged: Judged) -> Record:
+    """Return `record` with what is counted of a copy that is good."""
+    assert judged.parsed is not None, "it is good"  # noqa: S101 - as said
+    expires = judged.parsed.expires
+    return record._replace(
+        **judged.size._asdict(),
+        rejected=judged.parsed.rejected,
+        refused=judged.refused,
+        expires=None if expires is None else times.show(datetime.fromtimestamp(expires, UTC)),
+    )
+
+
+def _expire(run: Run, feed: Feed, record: Record, *, accept: bool) -> Synced:
+    """Read the last good copy again, for some of its entries have expired."""
+    store = bulk.snapshots(run.config)
+    data = store.data(feed.name)
+    judged = _judged(run, feed, record, data, accept=accept)
+    if judged.fault is not None or judged.parsed is None:
+        record = record._replace(fault=f"as entries expire it {judged.fault}")
+        store.keep(feed.name, record)
+        return Synced(feed.name, "kept", record, record.fault)
+    record = _counted(record, judged)
+    store.accept(feed.name, data, bulk.packed(judged.parsed.entries), record)
+    return Synced(feed.name, "kept" if record.fault else "same", record, record.fault)
 
 
 def _line(result: Synced) -> str:
     if result.fault:
         held = (
-            f"keeps its {result.record.names} names of {result.record.last_changed}"
+            f"keeps its {result.record.size.text()} of {result.record.last_changed}"
             if result.record.sha256
             else "has no good copy yet"
         )
         return f"{result.feed}: {result.fault}; {held}"
-    rejected = f", {result.record.rejected} lines rejected" if result.record.rejected else ""
     changed = "new copy" if result.status == "new" else "unchanged"
-    excepted = f", {result.excepted} exceptions not applied" if result.excepted else ""
-    return f"{result.feed}: {changed}, {result.record.names} names{rejected}{excepted}"
+    return f"{result.feed}: {changed}, {judging.told(*result.record.counts)}"
