@@ -19,7 +19,6 @@ from pydantic import (
 from rpzctl import shipped, times
 from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
 from rpzctl.errors import UsageFault
-from rpzctl.files import write_aside
 
 SCHEMES = ("https", "http", "file", "axfr")
 Format = Literal[
@@ -53,6 +52,8 @@ _USES = {
     "urls": ("whole_hosts",),
 }
 """the keys of a definition that say how to read it, by the formats that know them"""
+READING = tuple(sorted({key for known in _USES.values() for key in known}))
+"""all of them"""
 Column = Annotated[int, Field(strict=True, ge=1)] | Line
 FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
 
@@ -170,9 +171,10 @@ class Feed(BaseModel):
     @property
     def reading(self) -> dict[str, Any]:
         """What the definition says of the format, where it is not as usual: `formats.Options`."""
-        keys = sorted({key for known in _USES.values() for key in known})
         usual = type(self).model_fields
-        return {key: getattr(self, key) for key in keys if getattr(self, key) != usual[key].default}
+        return {
+            key: getattr(self, key) for key in READING if getattr(self, key) != usual[key].default
+        }
 
     @property
     def local_path(self) -> Path | None:
@@ -219,20 +221,3 @@ def read(path: Path) -> Feed:
     if feed.name != path.stem:
         raise UsageFault(f"{path}: the name {feed.name!r} is not that of the file")
     return feed
-
-
-def set_enabled(config: Config, name: str, *, enabled: bool) -> Path:
-    """Enable or disable a feed in the policy repo; return the definition that says so.
-
-    A shipped definition is copied there first; comments stay. Raises `UsageFault`.
-    """
-    import tomlkit
-
-    feeds = load(config)
-    if name not in feeds:
-        raise UsageFault(f"there is no feed {name}", fix="'rpzctl feeds list' shows them")
-    document = tomlkit.parse(feeds[name].file.read_text(encoding="utf-8"))
-    document["enabled"] = enabled
-    path = config.repo / "feeds" / f"{name}.toml"
-    write_aside(path, tomlkit.dumps(document).encode(), mode=0o644)
-    return path

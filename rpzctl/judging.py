@@ -22,6 +22,10 @@ class Judged(NamedTuple):
     fault: str | None = None
     """why it is not believed"""
     size: Size = Size()
+    rejected: int = 0
+    """lines or items that give nothing though they should"""
+    announced: int | None = None
+    """how many entries it says that it has"""
     refused: int = 0
     """networks that the guards leave out"""
     reasons: tuple[tuple[str, int], ...] = ()
@@ -48,12 +52,20 @@ def judge(
         fault = shape.fault_of_count(feed, parsed)
         fault = fault or shape.fault_of_swing(feed, record.size, found)
     guarded = ranges.guard(parsed.networks, known)
-    return Judged(parsed, fault, found, len(guarded.stops), guarded.reasons)
+    return Judged(
+        parsed,
+        fault,
+        found,
+        parsed.rejected,
+        parsed.announced,
+        len(guarded.stops),
+        guarded.reasons,
+    )
 
 
 def told(size: Size, rejected: int, refused: int) -> str:
     """Return for people what a copy holds."""
-    parts = [f"{size.names} names"]
+    parts = [f"{size.names} names"] if size.names or not size.entries else []
     if rejected:
         parts.append(f"{rejected} lines rejected")
     if size.exceptions:

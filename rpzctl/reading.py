@@ -32,32 +32,52 @@ def inspect(source: str, form: str | None) -> Inspected:
     there is nothing to read.
     """
     from rpzctl import formats, shape
-    from rpzctl.formats.guess import guess
 
     known = [reader.name for reader in formats.READERS]
     if form is not None and form not in known:
         raise UsageFault(f"there is no format {form!r}", details=[", ".join(known)])
-    data = _octets(source)
+    data = _octets(_feed(source), source)
+    if form is None:
+        return _likeliest(data, source)
     fault = shape.fault_of_octets(data)
     if fault is not None:
         raise RpzctlError(f"{source} {fault}")
-    if form is not None:
-        return Inspected(form, formats.read(data, form))
+    return Inspected(form, formats.read(data, form))
+
+
+def guessed(feed: Feed) -> Inspected:
+    """Read the list of `feed` in the format that it is likely to be in.
+
+    Raises `UsageFault` if it cannot be guessed, `RpzctlError` when there is nothing to read.
+    """
+    return _likeliest(_octets(feed, feed.url), feed.url)
+
+
+def _likeliest(data: bytes, source: str) -> Inspected:
+    from rpzctl import formats, shape
+    from rpzctl.formats.guess import guess
+
+    fault = shape.fault_of_octets(data)
+    if fault is not None:
+        raise RpzctlError(f"{source} {fault}")
     guesses = tuple(guess(data))
     if not guesses:
         raise UsageFault(
             f"{source} is in none of the known formats",
-            details=[", ".join(known)],
-            fix="say --format to see what a reader rejects, and why",
+            details=[", ".join(reader.name for reader in formats.READERS)],
+            fix="'rpzctl feeds inspect --format' shows what a reader rejects, and why",
         )
     return Inspected(guesses[0].format, formats.read(data, guesses[0].format), guesses)
 
 
-def _octets(source: str) -> bytes:
+def _feed(source: str) -> Feed:
     url = source if "://" in source else Path(source).absolute().as_uri()
-    feed = Feed.model_validate(
+    return Feed.model_validate(
         {"file": Path.cwd() / "x", "name": "x", "url": url, "format": "domains", "zone": "x"}
     )
+
+
+def _octets(feed: Feed, source: str) -> bytes:
     got = fetch.fetch(feed, fetch.Validators())
     if got.data is None:
         raise RpzctlError(f"cannot read {source}: {got.fault}")

@@ -184,7 +184,7 @@ def _counted(record: Record, judged: Judged) -> Record:
     expires = judged.parsed.expires
     return record._replace(
         **judged.size._asdict(),
-        rejected=judged.parsed.rejected,
+        rejected=judged.rejected,
         refused=judged.refused,
         expires=None if expires is None else times.show(datetime.fromtimestamp(expires, UTC)),
     )

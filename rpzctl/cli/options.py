@@ -68,6 +68,18 @@ def complete_feed(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in feeds if name.startswith(incomplete)]
 
 
+FeedNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FEED...",
+        help="These only.",
+        show_default=False,
+        autocompletion=complete_feed,
+    ),
+]
+OneFeed = Annotated[str, typer.Argument(metavar="FEED", autocompletion=complete_feed)]
+
+
 def complete_blocked(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the blocked names that begin so, for the shell's completion."""
     return _complete_rule(ctx, "block", incomplete)
