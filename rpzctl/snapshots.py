@@ -14,7 +14,7 @@ from rpzctl.errors import RpzctlError
 from rpzctl.fetch import Fetched, Validators
 from rpzctl.files import write_aside
 
-READER = 2
+READER = 3
 """raised when the readers come to other names from the same octets"""
 
 
@@ -73,7 +73,16 @@ class Snapshots(NamedTuple):
         text = json.dumps(record.value(), indent=1) + "\n"
         write_aside(self.folder / name / "record.json", text.encode(), mode=0o600)
 
-    def accept(self, name: str, data: bytes, names: bytes, record: Record) -> None:
+    def exceptions(self, name: str) -> bytes:
+        """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them."""
+        try:
+            return (self.folder / name / "exceptions").read_bytes()
+        except OSError:
+            return b""
+
+    def accept(
+        self, name: str, data: bytes, names: bytes, exceptions: bytes, record: Record
+    ) -> None:
         """Make `data` the last good copy of the feed `name`, with its `names` as Parquet.
 
         The record is written last: it names the copy by digest, and a run that was killed between
@@ -81,6 +90,7 @@ class Snapshots(NamedTuple):
         """
         write_aside(self.folder / name / "data", data, mode=0o600)
         write_aside(self.names_file(name), names, mode=0o600)
+        write_aside(self.folder / name / "exceptions", exceptions, mode=0o600)
         self.keep(name, record)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from rpzctl import bulk, catalogue, fetch, pipeline, snapshots, times
+from rpzctl import bulk, catalogue, exceptions, fetch, pipeline, snapshots, times
 from rpzctl.catalogue import Feed
 from rpzctl.errors import UsageFault
 from rpzctl.pipeline import Outcome
@@ -29,7 +29,7 @@ class Synced(NamedTuple):
     record: Record
     fault: str | None = None
     excepted: int = 0
-    """exceptions of a new copy; they are read, and not applied yet"""
+    """exceptions of a new copy"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -66,8 +66,11 @@ class SyncOutcome(NamedTuple):
                     "names": report.names,
                     "stopped": report.stopped,
                     "stops": [stop._asdict() for stop in report.stops],
+                    "told": [stop._asdict() for stop in report.told],
                     "too_long": report.too_long,
                     "covered": report.covered,
+                    "excepted": report.excepted,
+                    "few": report.few,
                 }
                 for report in self.reports
             ],
@@ -116,8 +119,11 @@ def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...]
     made = bulk.zones(run, base)
     with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
         outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
+    unwritten = bulk.keep_ledgers(run, made)
     held = tuple(note for report in made.reports for note in report.held)
-    return made.reports, outcome._replace(warnings=(*outcome.warnings, *held))
+    return made.reports, outcome._replace(
+        warnings=(*outcome.warnings, *held, *made.warnings, *unwritten)
+    )
 
 
 def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
@@ -177,8 +183,9 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         last_checked=now,
         validators=fetched.validators,
     )
-    store.accept(feed.name, fetched.data, bulk.packed(parsed.entries), record)
-    return Synced(feed.name, "new", record, excepted=parsed.allow.height)
+    excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
+    store.accept(feed.name, fetched.data, bulk.packed(parsed.names), excepted, record)
+    return Synced(feed.name, "new", record, excepted=excepted.count(b"\n"))
 
 
 def _line(result: Synced) -> str:
@@ -191,5 +198,5 @@ def _line(result: Synced) -> str:
         return f"{result.feed}: {result.fault}; {held}"
     rejected = f", {result.record.rejected} lines rejected" if result.record.rejected else ""
     changed = "new copy" if result.status == "new" else "unchanged"
-    excepted = f", {result.excepted} exceptions not applied" if result.excepted else ""
+    excepted = f", {result.excepted} exceptions" if result.excepted else ""
     return f"{result.feed}: {changed}, {result.record.names} names{rejected}{excepted}"
