@@ -5,8 +5,9 @@ Pure. `sync` keeps what is judged good; `feeds check` only tells.
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rpzctl import ranges, shape
+from rpzctl import network_guards, shape
 from rpzctl.catalogue import Feed
+from rpzctl.network_guards import Ranges
 from rpzctl.shape import Size
 from rpzctl.snapshots import Record
 
@@ -33,7 +34,13 @@ class Judged(NamedTuple):
 
 
 def judge(
-    feed: Feed, record: Record, data: bytes, now: int, known: ranges.Ranges, *, accept: bool = False
+    feed: Feed,
+    record: Record,
+    data: bytes,
+    now: int,
+    known: network_guards.Ranges,
+    *,
+    accept: bool = False,
 ) -> Judged:
     """Judge `data`, a copy of `feed` whose last good copy is that of `record`.
 
@@ -51,7 +58,7 @@ def judge(
     if fault is None and not accept:
         fault = shape.fault_of_count(feed, parsed)
         fault = fault or shape.fault_of_swing(feed, record.size, found)
-    guarded = ranges.guard(parsed.networks, known)
+    guarded = network_guards.guard(parsed.networks, known)
     return Judged(
         parsed,
         fault,

@@ -66,5 +66,4 @@ def contribution(config: Config, name: str) -> Contribution | None:
 def _names(path: "Path") -> "pl.DataFrame":
     import polars as pl
 
-    entries = pl.read_parquet(path, columns=["name", "allow"])
-    return entries.filter(~pl.col("allow")).select("name").unique()
+    return pl.read_parquet(path, columns=["name"]).unique()

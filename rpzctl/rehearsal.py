@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from rpzctl import bulk, catalogue, fetch, judging, ranges
+from rpzctl import bulk, catalogue, fetch, judging, network_guards
 from rpzctl.catalogue import Feed
 from rpzctl.errors import UsageFault
 from rpzctl.judging import Judged
@@ -67,7 +67,7 @@ def rehearse(
     wanted = [feeds[name] for name in dict.fromkeys(names)]
     wanted = wanted or [feed for feed in feeds.values() if feed.enabled]
     store = bulk.snapshots(run.config)
-    known = ranges.known(shipped=run.config.guards.shipped)
+    known = network_guards.known(shipped=run.config.guards.shipped)
     run.stage(f"fetching {len(wanted)} feeds")
     done = []
     with ThreadPoolExecutor(PARALLEL) as pool:

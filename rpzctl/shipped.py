@@ -24,3 +24,8 @@ def protect_list() -> Path:
 def networks_list() -> Path:
     """Return the list of networks that no feed of addresses may take."""
     return PACKAGE / "data" / "networks.list"
+
+
+def top_sites() -> Path:
+    """Return the list of sites that no threat feed may block."""
+    return PACKAGE / "data" / "top-sites.list"

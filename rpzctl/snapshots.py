@@ -16,7 +16,7 @@ from rpzctl.fetch import Fetched, Validators
 from rpzctl.files import write_aside
 from rpzctl.shape import Size
 
-READER = 2
+READER = 3
 """raised when the readers come to other names from the same octets"""
 
 
@@ -107,7 +107,16 @@ class Snapshots(NamedTuple):
             raise RpzctlError(f"cannot remove {place}: {fault.strerror}") from None
         return True
 
-    def accept(self, name: str, data: bytes, names: bytes, record: Record) -> None:
+    def exceptions(self, name: str) -> bytes:
+        """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them."""
+        try:
+            return (self.folder / name / "exceptions").read_bytes()
+        except OSError:
+            return b""
+
+    def accept(
+        self, name: str, data: bytes, names: bytes, exceptions: bytes, record: Record
+    ) -> None:
         """Make `data` the last good copy of the feed `name`, with its `names` as Parquet.
 
         The record is written last: it names the copy by digest, and a run that was killed between
@@ -115,6 +124,7 @@ class Snapshots(NamedTuple):
         """
         write_aside(self.folder / name / "data", data, mode=0o600)
         write_aside(self.names_file(name), names, mode=0o600)
+        write_aside(self.folder / name / "exceptions", exceptions, mode=0o600)
         self.keep(name, record)
 
 

@@ -6,9 +6,19 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rpzctl import bulk, catalogue, fetch, judging, pipeline, ranges, snapshots, times
+from rpzctl import (
+    bulk,
+    catalogue,
+    exceptions,
+    fetch,
+    judging,
+    network_guards,
+    pipeline,
+    snapshots,
+    times,
+)
 from rpzctl.catalogue import Feed
 from rpzctl.errors import UsageFault
 from rpzctl.judging import Judged
@@ -17,6 +27,9 @@ from rpzctl.plan import Plan
 from rpzctl.run import Run
 from rpzctl.snapshots import Record, read_as
 from rpzctl.store import SYNC_LOCK
+
+if TYPE_CHECKING:
+    from rpzctl.formats import Parsed
 
 PARALLEL = 4
 Tell = Callable[[str], None]
@@ -68,8 +81,11 @@ class SyncOutcome(NamedTuple):
                     "names": report.names,
                     "stopped": report.stopped,
                     "stops": [stop._asdict() for stop in report.stops],
+                    "told": [stop._asdict() for stop in report.told],
                     "too_long": report.too_long,
                     "covered": report.covered,
+                    "excepted": report.excepted,
+                    "few": report.few,
                 }
                 for report in self.reports
             ],
@@ -118,8 +134,11 @@ def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...]
     made = bulk.zones(run, base)
     with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
         outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
+    unwritten = bulk.keep_ledgers(run, made)
     held = tuple(note for report in made.reports for note in report.held)
-    return made.reports, outcome._replace(warnings=(*outcome.warnings, *held))
+    return made.reports, outcome._replace(
+        warnings=(*outcome.warnings, *held, *made.warnings, *unwritten)
+    )
 
 
 def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
@@ -169,12 +188,17 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         last_checked=now,
         validators=fetched.validators,
     )
-    store.accept(feed.name, fetched.data, bulk.packed(judged.parsed.entries), record)
+    _accept(run, feed, fetched.data, judged.parsed, record)
     return Synced(feed.name, "new", record)
 
 
+def _accept(run: Run, feed: Feed, data: bytes, parsed: "Parsed", record: Record) -> None:
+    excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
+    bulk.snapshots(run.config).accept(feed.name, data, bulk.packed(parsed.names), excepted, record)
+
+
 def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) -> Judged:
-    known = ranges.known(shipped=run.config.guards.shipped)
+    known = network_guards.known(shipped=run.config.guards.shipped)
     return judging.judge(feed, record, data, int(run.now.timestamp()), known, accept=accept)
 
 
@@ -200,7 +224,7 @@ def _expire(run: Run, feed: Feed, record: Record, *, accept: bool) -> Synced:
         store.keep(feed.name, record)
         return Synced(feed.name, "kept", record, record.fault)
     record = _counted(record, judged)
-    store.accept(feed.name, data, bulk.packed(judged.parsed.entries), record)
+    _accept(run, feed, data, judged.parsed, record)
     return Synced(feed.name, "kept" if record.fault else "same", record, record.fault)
 
 
