@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl import network_guards, shape
 from rpzctl.catalogue import Feed
-from rpzctl.network_guards import Ranges
 from rpzctl.shape import Size
 from rpzctl.snapshots import Record
 

@@ -11,6 +11,24 @@ from rpzctl.cli.options import WAIT, Json, OneFeed, Wait, config_of, run_of
 if TYPE_CHECKING:
     from rpzctl.catalogue import Feed
 
+Subdomains = Annotated[
+    bool | None,
+    typer.Option(
+        "--subdomains/--no-subdomains",
+        help="Whether each name means what is below it, too.",
+        show_default=False,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any other key of a definition: licence=MIT, column=domain, min_names=100.",
+        show_default=False,
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands on feeds: those of this module, and those that only tell."""
@@ -40,32 +58,14 @@ def add(
         str | None,
         typer.Option("--format", metavar="FORMAT", help="How to read it; else it is guessed."),
     ] = None,
-    subdomains: Annotated[
-        bool | None,
-        typer.Option(
-            "--subdomains/--no-subdomains",
-            help="Whether each name means what is below it, too.",
-            show_default=False,
-        ),
-    ] = None,
+    subdomains: Subdomains = None,
     every: Annotated[
         str | None, typer.Option(metavar="SPAN", help="Fetch it no more often: 1h, 1d.")
     ] = None,
     kind: Annotated[
         str | None, typer.Option(metavar="KIND", help="threat, ads or policy [threat].")
     ] = None,
-    title: Annotated[str | None, typer.Option(help="What people call it.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Its terms.")] = None,
-    homepage: Annotated[str | None, typer.Option(metavar="URL", help="About it.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any other key of a definition, such as column=domain or min_names=100.",
-            show_default=False,
-        ),
-    ] = None,
+    settings: Settings = None,
     enabled: Annotated[
         bool, typer.Option("--enable", help="Use it from the next sync on.")
     ] = False,
@@ -81,9 +81,6 @@ def add(
         "subdomains": subdomains,
         "every": every,
         "kind": kind,
-        "title": title,
-        "licence": licence,
-        "homepage": homepage,
     }
     keys: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
     keys.update(definitions.setting(text) for text in settings or ())
