@@ -16,7 +16,7 @@ from rpzctl.fetch import Fetched, Validators
 from rpzctl.files import write_aside
 from rpzctl.shape import Size
 
-READER = 3
+READER = 4
 """raised when the readers come to other names from the same octets"""
 
 
