@@ -98,7 +98,7 @@ def test_a_list_without_any_entry_is_refused() -> None:
 def test_a_swing_is_held_against_the_feeds_own_bounds(
     before: Size, after: int, keys: dict[str, int], fault: str
 ) -> None:
-    found = judge(feed(**keys), Record(**before._asdict()), lines(after), DAY, KNOWN)
+    found = judge(feed("domains", **keys), Record(**before._asdict()), lines(after), DAY, KNOWN)
     assert fault in (found.fault or "")
     assert bool(fault) is bool(found.fault)
 
