@@ -10,6 +10,7 @@ looks at the file, at ten million names as at a thousand. ``ORIGIN.json`` says o
 import json
 import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -80,17 +81,20 @@ def listings(folder: Path, origin: str, names: list[str]) -> list[Listing]:
     feeds = _head(folder, origin).get("feeds")
     order = [str(feed) for feed in feeds] if isinstance(feeds, list) else []
     found = []
-    for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
-        name, scope, mask, since, fate = fields
-        listed = tuple(feed for place, feed in enumerate(order) if int(mask) >> place & 1)
-        found.append(Listing(name, int(scope), listed, int(since), fate))
+    with suppress(ValueError):  # damaged
+        for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
+            name, scope, mask, since, fate = fields
+            listed = tuple(feed for place, feed in enumerate(order) if int(mask) >> place & 1)
+            found.append(Listing(name, int(scope), listed, int(since), fate))
     return found
 
 
 def gone(folder: Path, origin: str, names: list[str]) -> list[Gone]:
     """Return which of `names` the zone's feeds listed once and do no more."""
     found = _search(folder / f"{origin}.gone", names, len(_GONE))
-    return [Gone(name, int(since), int(until)) for name, since, until in found]
+    with suppress(ValueError):  # damaged
+        return [Gone(name, int(since), int(until)) for name, since, until in found]
+    return []
 
 
 def _search(path: Path, names: list[str], columns: int) -> Iterator[list[str]]:

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rpzctl import exceptions
 from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
 from rpzctl.fetch import Fetched, Validators
@@ -73,12 +74,17 @@ class Snapshots(NamedTuple):
         text = json.dumps(record.value(), indent=1) + "\n"
         write_aside(self.folder / name / "record.json", text.encode(), mode=0o600)
 
-    def exceptions(self, name: str) -> bytes:
-        """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them."""
+    def exceptions(self, name: str) -> bytes | None:
+        """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them.
+
+        None when they cannot be read.
+        """
         try:
-            return (self.folder / name / "exceptions").read_bytes()
-        except OSError:
-            return b""
+            text = (self.folder / name / "exceptions").read_bytes()
+            exceptions.of_text(text)
+        except (OSError, ValueError):
+            return None
+        return text
 
     def accept(
         self, name: str, data: bytes, names: bytes, exceptions: bytes, record: Record

@@ -168,7 +168,7 @@ def _excepted(feeds: _Feeds, name: Domain) -> Iterator[Said]:
     for feed, record in feeds.known.values():
         if not feed.exceptions or not record.sha256:
             continue
-        kept = dict(exceptions.of_text(store.exceptions(feed.name)))
+        kept = dict(exceptions.of_text(store.exceptions(feed.name) or b""))
         for each in (name, *ancestors(name)):
             bit = BITS[Scope.EXACT] if each == name else BITS[Scope.BELOW]
             if kept.get(each, 0) & bit:

@@ -75,7 +75,7 @@ def test_guards_and_exceptions_are_named(site: Site) -> None:
     local(
         site,
         "one",
-        b"||ads.example^\n||google.com^\n||co.uk^\n@@||ok.ads.example^\n",
+        b"||ads.example^\n||github.com^\n||co.uk^\n@@||ok.ads.example^\n",
         format="adblock",
     )
     site.ok("sync")
@@ -83,7 +83,7 @@ def test_guards_and_exceptions_are_named(site: Site) -> None:
     assert "allowed" == found["verdict"]
     assert ["a feed excepts it"] == [each["reason"] for each in found["listed"]]
     assert [("one", 4)] == [(said["feed"], said["line"]) for said in found["excepted"]]
-    found = why(site, "google.com")
+    found = why(site, "github.com")
     assert "neither" == found["verdict"]
     assert ["a guard left it out: its block would take away a top site"] == [
         each["reason"] for each in found["listed"]

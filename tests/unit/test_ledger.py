@@ -52,7 +52,9 @@ def test_first_and_last_seen(tmp_path: Path) -> None:
     assert ["c.example"] == [each.name for each in ledger.gone(tmp_path, "x.rpz", ["c.example"])]
 
 
-@pytest.mark.parametrize("text", [b"", b"\n\n", b"junk", b"a.example,1\n", b"\xff\xfe,1,1,1,\n"])
+@pytest.mark.parametrize(
+    "text", [b"", b"\n\n", b"junk", b"a.example,1\n", b"a.example,x,1,1,\n", b"\xff\xfe,1,1,1,\n"]
+)
 def test_a_damaged_ledger_counts_as_none_and_is_written_anew(tmp_path: Path, text: bytes) -> None:
     ledger.write(tmp_path, page({"f": ["a.example"]}), NOW)
     (tmp_path / "x.rpz.names").write_bytes(text)
