@@ -201,9 +201,8 @@ def _exceptions(config: Config, known: Sequence[Group]) -> dict[str, bytes]:
     for feed, record in (pair for group in known for pair in group.feeds):
         if not feed.exceptions:
             continue
-        if record.read_as == read_as(feed):
-            text = store.exceptions(feed.name)
-        else:
+        text = store.exceptions(feed.name) if record.read_as == read_as(feed) else None
+        if text is None:
             text = _read_again(config, feed, record).exceptions
         if text:
             excepted[feed.name] = text
@@ -295,7 +294,7 @@ def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     fault = fault or shape.fault_of_swing(feed, record.size, shape.size(parsed))
     if fault is not None and store.names_file(feed.name).is_file():
         fault = f"{fault}; keeps the names that were read before"
-        return ReadAgain(None, store.exceptions(feed.name), fault)
+        return ReadAgain(None, store.exceptions(feed.name) or b"", fault)
     listed = parsed.allow.select("name", "scope").iter_rows()
     return ReadAgain(parsed.names, exceptions.text(listed))
 

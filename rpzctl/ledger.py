@@ -10,6 +10,7 @@ looks at the file, at ten million names as at a thousand. ``ORIGIN.json`` says o
 import json
 import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -80,17 +81,20 @@ def listings(folder: Path, origin: str, names: list[str]) -> list[Listing]:
     feeds = _head(folder, origin).get("feeds")
     order = [str(feed) for feed in feeds] if isinstance(feeds, list) else []
     found = []
-    for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
-        name, scope, mask, since, fate = fields
-        listed = tuple(feed for place, feed in enumerate(order) if int(mask) >> place & 1)
-        found.append(Listing(name, int(scope), listed, int(since), fate))
+    with suppress(ValueError):  # damaged
+        for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
+            name, scope, mask, since, fate = fields
+            listed = tuple(feed for place, feed in enumerate(order) if int(mask) >> place & 1)
+            found.append(Listing(name, int(scope), listed, int(since), fate))
     return found
 
 
 def gone(folder: Path, origin: str, names: list[str]) -> list[Gone]:
     """Return which of `names` the zone's feeds listed once and do no more."""
     found = _search(folder / f"{origin}.gone", names, len(_GONE))
-    return [Gone(name, int(since), int(until)) for name, since, until in found]
+    with suppress(ValueError):  # damaged
+        return [Gone(name, int(since), int(until)) for name, since, until in found]
+    return []
 
 
 def _search(path: Path, names: list[str], columns: int) -> Iterator[list[str]]:
@@ -125,6 +129,8 @@ def write(folder: Path, page: Page, now: datetime) -> None:
     """Write the ledger of a zone as of `now`; what was seen before keeps its first moment."""
     import polars as pl
 
+    from rpzctl.table import membership
+
     moment = int(now.timestamp())
     names, kept = folder / f"{page.origin}.names", folder / f"{page.origin}.gone"
     before = _read(names, _COLUMNS).select("name", "since")
@@ -136,16 +142,14 @@ def write(folder: Path, page: Page, now: datetime) -> None:
             for fate, rows in page.made.fates
         )
         listed = listed.join(marks, on="row", how="left", maintain_order="left")
+        listed = listed.with_columns(pl.col("fate").fill_null(""))
     else:
         listed = listed.with_columns(fate=pl.lit(""))
-    if before.height:
-        listed = listed.join(before, on="name", how="left", maintain_order="left")
-    else:
-        listed = listed.with_columns(since=pl.lit(None, dtype=pl.Int64))
-    ledger = listed.select(
-        "name", "scope", "feeds", pl.col("since").fill_null(at), pl.col("fate").fill_null("")
-    )
-    left = before.join(ledger, on="name", how="anti").with_columns(until=at)
+    again, stayed = membership(listed, before, ["name"])
+    since = pl.repeat(moment, listed.height, dtype=pl.Int64, eager=True)
+    since = since.scatter(again.arg_true(), before.filter(stayed)["since"])
+    ledger = listed.select("name", "scope", "feeds", since.alias("since"), "fate")
+    left = before.filter(~stayed).with_columns(until=at)
     write_aside(names, _text(ledger), mode=0o600)
     write_aside(kept, _text(_still_gone(_read(kept, _GONE), left, ledger, moment)), mode=0o600)
     head = {"inputs": page.inputs, "feeds": list(page.feeds)}

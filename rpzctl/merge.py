@@ -70,6 +70,9 @@ def combine(
     merged = _merge(sources, apart=min_feeds > 1).with_row_index("row")
     listed = merged if min_feeds == 1 else consensus(merged, min_feeds)
     agreed = listed.filter(pl.col("scope") > 0) if min_feeds > 1 else listed
+    if min_feeds > 1:  # what is written down of a name is what its feeds agree on, if they do
+        scope = pl.when(listed["scope"] > 0).then(listed["scope"]).otherwise(pl.col("scope"))
+        merged = merged.with_columns(scope=scope)
     threats = sum(1 << place for place, source in enumerate(sources) if source.threat)
     judged = guard(agreed, judges, threats)
     fits = pl.col("name").str.len_bytes() <= longest_octets(origin)

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rpzctl import exceptions
 from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
 from rpzctl.fetch import Fetched, Validators
@@ -107,12 +108,17 @@ class Snapshots(NamedTuple):
             raise RpzctlError(f"cannot remove {place}: {fault.strerror}") from None
         return True
 
-    def exceptions(self, name: str) -> bytes:
-        """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them."""
+    def exceptions(self, name: str) -> bytes | None:
+        """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them.
+
+        None when they cannot be read.
+        """
         try:
-            return (self.folder / name / "exceptions").read_bytes()
-        except OSError:
-            return b""
+            text = (self.folder / name / "exceptions").read_bytes()
+            exceptions.of_text(text)
+        except (OSError, ValueError):
+            return None
+        return text
 
     def accept(
         self, name: str, data: bytes, names: bytes, exceptions: bytes, record: Record

@@ -105,7 +105,7 @@ class TableRows:
         if saved is None:
             return self._diff(self.frame, none, none)
         old, was = _saved(saved, self.action)
-        in_old, in_new = _membership(self.frame, old)
+        in_old, in_new = membership(self.frame, old, ["name", "scope", "passes"])
         added, removed = self.frame.filter(~in_old), old.filter(~in_new)
         both = self.frame.filter(in_old & ~self.frame["passes"])
         changed = both if was != self.action else none
@@ -175,13 +175,12 @@ def _saved(path: Path, action: Action) -> tuple[pl.DataFrame, Action]:
     return old.select("name", "scope", "feeds", "passes"), was
 
 
-def _membership(new: pl.DataFrame, old: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """Return which rows of `new` are in `old`, and which of `old` are in `new`, feeds apart.
+def membership(new: pl.DataFrame, old: pl.DataFrame, on: list[str]) -> tuple[pl.Series, pl.Series]:
+    """Return which rows of `new` are in `old`, and which of `old` in `new`, by the columns `on`.
 
     By hash, then proved: both frames are in the same order, so what they share must be the same
     column; if it is not, two names collided, and the names themselves are compared.
     """
-    on = ["name", "scope", "passes"]
     left, right = new.select(on).hash_rows(), old.select(on).hash_rows()
     # Most rows are in both as a rule: those that are not stand alone among the sorted hashes.
     each = pl.concat([left, right]).sort()

@@ -131,3 +131,16 @@ def test_a_stale_copy_is_told_and_leaves_if_so_configured(
     done = site.cli("apply")
     assert "one: its last good copy is 3 d old; its names" in done.stderr
     assert answer == site.answer("evil.example")
+
+
+@pytest.mark.parametrize("text", [None, b"junk", b"\xff 1\n"])
+def test_exceptions_that_were_lost_are_read_again(site: Site, text: bytes | None) -> None:
+    local(site, "one", b"||ads.example^\n@@||good.ads.example^\n", format="adblock")
+    site.ok("sync")
+    kept = site.state / "feeds" / "one" / "exceptions"
+    kept.write_bytes(text) if text else kept.unlink()
+    site.setting("[group.malware]\naction = 'nodata'")
+    site.ok("apply")
+    assert {"ads.example": "nodata", "good.ads.example": REAL} == site.answers(
+        ["ads.example", "good.ads.example"]
+    )

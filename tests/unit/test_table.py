@@ -188,7 +188,7 @@ def test_names_that_collide_by_hash_are_still_told_apart(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pl.DataFrame, "hash_rows", same)
     old, new = rows(["a.com", "b.com"]).frame, rows(["b.com", "c.com"]).frame
-    in_old, in_new = table._membership(new, old)
+    in_old, in_new = table.membership(new, old, ["name", "scope"])
     assert ([True, False], [False, True]) == (in_old.to_list(), in_new.to_list())
 
 
