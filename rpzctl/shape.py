@@ -8,13 +8,6 @@ from rpzctl.formats import Parsed
 LEAST_SHARE = 50
 """percent of a feed's lines that must give a name"""
 _HEAD = 2048
-_PACKED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"PK\x03\x04": "zip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"<script")
 
 
@@ -35,13 +28,10 @@ FLOOR = 100
 
 
 def fault_of_octets(data: bytes) -> str | None:
-    """Return why `data` cannot be a list, or None: empty, packed, a page, a pointer, binary."""
+    """Return why `data` cannot be a list, or None: empty, a page, a pointer, binary."""
     head = data[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
         return "is empty"
-    packed = next((kind for magic, kind in _PACKED.items() if data.startswith(magic)), None)
-    if packed:
-        return f"is packed by {packed}, which is not read yet"
     if head.lower().startswith(_MARKUP):
         return "is a web page, not a list"
     if head.startswith(b"version https://git-lfs"):

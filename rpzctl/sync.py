@@ -4,19 +4,20 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from rpzctl import bulk, catalogue, fetch, pipeline, snapshots, times
+from rpzctl import bulk, catalogue, interval, pipeline, snapshots, times
 from rpzctl.catalogue import Feed
+from rpzctl.config import Config
 from rpzctl.errors import UsageFault
+from rpzctl.fetch import together
+from rpzctl.fetch.fetched import Fetched, Limits, Validators
 from rpzctl.pipeline import Outcome
 from rpzctl.plan import Plan
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
 from rpzctl.store import SYNC_LOCK
 
-PARALLEL = 4
 Tell = Callable[[str], None]
 
 
@@ -25,11 +26,13 @@ class Synced(NamedTuple):
 
     feed: str
     status: str
-    """new, same or kept (its last good copy; `fault` says why)"""
+    """new, same, kept (its last good copy; `fault` says why) or waiting (not due)"""
     record: Record
     fault: str | None = None
     excepted: int = 0
     """exceptions of a new copy; they are read, and not applied yet"""
+    due: str | None = None
+    """when it may be fetched again, if it is waiting"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -40,6 +43,7 @@ class Synced(NamedTuple):
             "rejected": self.record.rejected,
             "last_ok": self.record.last_ok,
             "excepted": self.excepted,
+            "due": self.due,
             "fault": self.fault,
         }
 
@@ -54,7 +58,8 @@ class SyncOutcome(NamedTuple):
     @property
     def all_failed(self) -> bool:
         """Whether no feed that was asked gave anything good."""
-        return bool(self.feeds) and all(feed.fault for feed in self.feeds)
+        asked = [feed for feed in self.feeds if feed.status != "waiting"]
+        return bool(asked) and all(feed.fault for feed in asked)
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -75,29 +80,42 @@ class SyncOutcome(NamedTuple):
         }
 
 
-def sync(run: Run, names: Sequence[str], accept: Sequence[str], tell: Tell) -> SyncOutcome:
-    """Fetch the feeds `names` (all enabled ones if empty), and apply.
+def sync(
+    run: Run, names: Sequence[str], accept: Sequence[str], tell: Tell, *, undue: bool = False
+) -> SyncOutcome:
+    """Fetch those of the feeds `names` (all enabled ones if empty) that are due, and apply.
 
-    The swing of a feed in `accept` is believed. `tell` is called with a line for each feed.
+    The swing of a feed in `accept` is believed, and it is fetched whole, due or not; `undue`
+    fetches all of them now. `tell` is called with a line for each feed that was fetched.
     Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
     """
     feeds = chosen(run, [*names, *accept])
+    store = bulk.snapshots(run.config)
     with run.store.lock(run.wait, SYNC_LOCK):
-        run.stage(f"fetching {len(feeds)} feeds")
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            store = bulk.snapshots(run.config)
-            pairs = [(feed, store.record(feed.name)) for feed in feeds]
-            coming = [
-                (feed, record, pool.submit(fetch.fetch, feed, snapshots.known(feed, record)))
-                for feed, record in pairs
-            ]
-            done = []
-            for feed, record, fetched in coming:
+        done: dict[str, Synced] = {}
+        asks: list[tuple[Feed, Record, Validators]] = []
+        for feed in feeds:
+            record = store.record(feed.name)
+            due = interval.due(feed, record, run.now)
+            if due is not None and not undue and feed.name not in accept:
+                done[feed.name] = Synced(feed.name, "waiting", record, due=times.show(due))
+                continue
+            known = Validators() if feed.name in accept else snapshots.known(feed, record)
+            asks.append((feed, record, known))
+        run.stage(f"fetching {len(asks)} feeds")
+        coming = together.fetching([(feed, known) for feed, _, known in asks], limits(run.config))
+        with coming as results:
+            for (feed, record, _), fetched in zip(asks, results, strict=True):
                 result = _judge(run, feed, record, fetched.result(), accept=feed.name in accept)
                 tell(_line(result))
-                done.append(result)
+                done[feed.name] = result
         reports, outcome = _apply(run)
-    return SyncOutcome(tuple(done), reports, outcome)
+    return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome)
+
+
+def limits(config: Config) -> Limits:
+    """Return the bounds of fetches that the configuration says."""
+    return Limits(**config.fetch.model_dump())
 
 
 def apply(run: Run) -> Outcome:
@@ -139,22 +157,18 @@ def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, accept: bool) -> Synced:
+def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bool) -> Synced:
     """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
     from rpzctl import formats, shape
 
     store = bulk.snapshots(run.config)
     now = times.show(run.now)
     if fetched.data is None:
-        record = snapshots.checked(record, fetched, now)
-        store.keep(feed.name, record)
-        return Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
+        return _kept(run, feed, record, fetched)
     digest = snapshots.digest(fetched.data)
     if digest == record.sha256 and record.read_as == snapshots.read_as(feed):
-        record = record._replace(url=feed.url)
-        record = snapshots.checked(record, fetched._replace(data=None), now)
-        store.keep(feed.name, record)
-        return Synced(feed.name, "same", record)
+        record = record._replace(url=feed.url, source=snapshots.source(feed))
+        return _kept(run, feed, record, fetched)
     fault = shape.fault_of_octets(fetched.data)
     if fault is None:
         parsed = formats.read(fetched.data, feed.format, formats.Options(**feed.reading))
@@ -163,9 +177,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         if fault is None and not accept:
             fault = shape.fault_of_swing(feed, record.names, count)
     if fault is not None:
-        record = snapshots.checked(record, fetch.Fetched(fault=fault), now)
-        store.keep(feed.name, record)
-        return Synced(feed.name, "kept", record, fault)
+        return _kept(run, feed, record, Fetched(fault=fault, served=True))
     record = Record(
         sha256=digest,
         read_as=snapshots.read_as(feed),
@@ -176,9 +188,19 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         last_changed=now,
         last_checked=now,
         validators=fetched.validators,
+        source=snapshots.source(feed),
+        asked=snapshots.asking(feed),
     )
     store.accept(feed.name, fetched.data, bulk.packed(parsed.entries), record)
     return Synced(feed.name, "new", record, excepted=parsed.allow.height)
+
+
+def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched) -> Synced:
+    """Record a fetch that brought no new copy."""
+    later = interval.not_before(fetched.wait, run.now)
+    record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
+    bulk.snapshots(run.config).keep(feed.name, record)
+    return Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
 
 
 def _line(result: Synced) -> str:

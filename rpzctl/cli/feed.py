@@ -33,7 +33,7 @@ OneFeed = Annotated[str, typer.Argument(metavar="FEED", autocompletion=complete_
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command(epilog="Example: rpzctl sync, from cron, each hour")(sync)
+    app.command(epilog="Example: rpzctl sync, from cron, each five minutes")(sync)
     feeds = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -59,17 +59,22 @@ def sync(
             show_default=False,
         ),
     ] = None,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Fetch also what is not due, more often than publishers want."),
+    ] = False,
     force: Force = False,
     no_reload: NoReload = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
-    """Fetch feeds and apply. A feed that fails keeps its last good copy; the others go on."""
+    """Fetch the feeds that are due, and apply. One that fails keeps its last good copy."""
     from rpzctl import sync as path
 
     with show.progress(quiet=json) as stage:
         run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=stage)
-        done = path.sync(run, feeds or (), accept or (), (lambda _: None) if json else show.note)
+        tell = (lambda _: None) if json else show.note
+        done = path.sync(run, feeds or (), accept or (), tell, undue=now)
     if json:
         show.document(done.value())
     else:
@@ -79,6 +84,10 @@ def sync(
 
 
 def _tell(done: "SyncOutcome", titles: list[str]) -> None:
+    waiting = sorted((feed.due, feed.feed) for feed in done.feeds if feed.due)
+    if waiting:
+        due, first = waiting[0]
+        show.note(f"not due: {len(waiting)} of {len(done.feeds)} feeds; next is {first} at {due}")
     for report in done.reports:
         if report.stopped:
             first = ", ".join(stop.subject for stop in report.stops[:3])
@@ -131,6 +140,9 @@ def inspect(
         str | None,
         typer.Option("--format", metavar="FORMAT", help="How to read it; else it is guessed."),
     ] = None,
+    member: Annotated[
+        str, typer.Option(metavar="NAME", help="The file to read in an archive that has several.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Show what a reader makes of a list. Nothing is written, no policy is needed."""
@@ -138,7 +150,7 @@ def inspect(
 
     with show.progress(quiet=json) as stage:
         stage(f"reading {source}")
-        found = reading.inspect(source, form)
+        found = reading.inspect(source, form, member)
     if json:
         show.document(found.value())
         return
