@@ -59,6 +59,7 @@ def configuration() -> str:
         ("[soa]", config.Soa),
         ("[sinkhole]", config.Sinkhole),
         ("[guards]", config.Guards),
+        ("[fetch]", config.Fetch),
         ("[[resolver]]", config.ResolverSettings),
         ("[group.NAME]", config.Group),
     ]

@@ -19,6 +19,7 @@ from pydantic import (
 from rpzctl import shipped, times
 from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
 from rpzctl.errors import UsageFault
+from rpzctl.names import parse
 
 SCHEMES = ("https", "http", "file", "axfr")
 Format = Literal[
@@ -41,6 +42,7 @@ Format = Literal[
     "ips",
 ]
 """the names of `formats.READERS`, said here so that a definition is read without them"""
+_OUR_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding"})
 _USES = {
     "csv": ("column", "type_column", "types", "delimiter", "whole_hosts"),
     "json": ("path", "field", "type_field", "types", "whole_hosts"),
@@ -72,10 +74,22 @@ def _url(text: str) -> str:
         raise ValueError(f"begins with none of {', '.join(s + ':' for s in SCHEMES)}")
     if parts.scheme != "file" and not parts.hostname:
         raise ValueError("names no host")
+    if parts.scheme == "axfr" and (not parts.path.strip("/") or "/" in parts.path.strip("/")):
+        raise ValueError("is not axfr://server/zone")
+    if parts.scheme == "axfr":
+        parse(unquote(parts.path.strip("/")))
+    if parts.port == 0:
+        raise ValueError("names port 0")
     if parts.username or parts.password:
         raise ValueError("holds a password; those belong into a file or the environment")
     if not text.isprintable() or " " in text:
         raise ValueError("has a space or a control character")
+    return text
+
+
+def _header_name(text: str) -> str:
+    if text.lower() in _OUR_HEADERS:
+        raise ValueError(f"{text} is no header for a secret")
     return text
 
 
@@ -134,19 +148,22 @@ class Feed(BaseModel):
     stale: Literal["keep", "drop"] = "keep"
     """keep: the names of a stale copy stay, with a warning; drop: they leave the policy"""
     plain_http: bool = False
-    """fetch it by http, which everybody on the way can change"""
+    """fetch it by http: everybody on the way can read and change it, and read its secret"""
     member: Line = ""
-    """the file to read in an archive that has several"""
-    header: Line = "Authorization"
-    """the HTTP header that carries the secret, such as Auth-Key"""
-    user: Line = ""
+    """the file to read in an archive that has several, by its name in there"""
+    header: Annotated[
+        str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,100}$"), AfterValidator(_header_name)
+    ] = "Authorization"
+    """the HTTP header whose value the secret is, such as Auth-Key; sent to the host of url alone"""
+    user: Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$")] = ""
     """HTTP basic authentication: the user whose password the secret is"""
     secret_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
     """the environment variable that holds the secret"""
     secret_file: Path | None = None
-    """the file that holds the secret; for axfr a TSIG key as tsig-keygen writes it"""
+    """the file that holds the secret, for axfr a TSIG key as tsig-keygen writes it; beside the
+    definition if relative; nobody but owner and group may read it"""
     body: Line = ""
-    """sent by POST, for publishers that want a question: {"query": "get_iocs", "days": 1}"""
+    """JSON sent by POST, for publishers that want a question: {"query": "get_iocs", "days": 1}"""
     title: Line | None = None
     """what people call it"""
     homepage: Line | None = None
@@ -156,7 +173,7 @@ class Feed(BaseModel):
     commercial: bool | None = None
     """whether the terms allow commercial use; left out: not known"""
     every: Interval | None = None
-    """the publisher's interval: no sync fetches it more often"""
+    """the publisher's interval, as 5m, 12h, 1d: no sync fetches it more often, but by --now"""
     notes: Line | None = None
     """what else an operator should know"""
 
@@ -169,6 +186,42 @@ class Feed(BaseModel):
         if self.types and self.format in told and not told[self.format]:
             raise ValueError("types needs type_column (csv) or type_field (json)")
         return self
+
+    @model_validator(mode="after")
+    def _transport_knows_its_keys(self) -> Self:
+        secret = self.secret_env is not None or self.secret_file is not None
+        usual = type(self).model_fields
+        asking = [k for k in ("header", "user", "body") if getattr(self, k) != usual[k].default]
+        if self.scheme == "http" and not self.plain_http:
+            raise ValueError(
+                "url begins with http:, so everybody on the way can change the list; "
+                "take https:, or add plain_http = true"
+            )
+        if self.scheme not in {"http", "https"} and asking:
+            raise ValueError(f"{self.scheme}: has no {', '.join(asking)}")
+        if self.scheme == "file" and secret:
+            raise ValueError("file: has no secret_env, secret_file")
+        if self.secret_env is not None and self.secret_file is not None:
+            raise ValueError("say secret_env or secret_file, not both")
+        if self.user and "header" in asking:
+            raise ValueError("say user or header, not both")
+        if not secret and (self.user or "header" in asking):
+            raise ValueError(f"{'user' if self.user else 'header'} needs secret_env or secret_file")
+        if self.scheme == "axfr" and self.format != "rpz":
+            raise ValueError('a zone transfer is read as format = "rpz"')
+        if self.scheme == "axfr" and self.member:
+            raise ValueError("axfr: has no member")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        """How it is fetched: one of `SCHEMES`."""
+        return urlsplit(self.url).scheme
+
+    @property
+    def host(self) -> str:
+        """The host that it is fetched from; empty for a file."""
+        return urlsplit(self.url).hostname or ""
 
     @property
     def reading(self) -> dict[str, Any]:

@@ -133,6 +133,23 @@ class Guards(_Section):
     """another copy of the public suffix list than the one in the installed package"""
 
 
+class Fetch(_Section):
+    """Bounds of what is fetched from publishers."""
+
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """for one feed, with all redirects and further tries"""
+    octets: Annotated[int, Field(ge=1)] = 256 << 20
+    """of one feed, as it comes"""
+    unpacked: Annotated[int, Field(ge=1)] = 512 << 20
+    """octets of one feed, when it is unpacked"""
+    parallel: Annotated[int, Field(ge=1, le=64)] = 8
+    """feeds fetched at a time"""
+    per_host: Annotated[int, Field(ge=1, le=16)] = 2
+    """feeds fetched from one host at a time"""
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """further tries after what may pass: a lost connection, HTTP 429 or 5xx"""
+
+
 class ResolverSettings(_Section):
     """A name server that serves the policy."""
 
@@ -172,6 +189,7 @@ class Config(_Section):
     soa: Soa = Soa()
     sinkhole: Sinkhole = Sinkhole()
     guards: Guards = Guards()
+    fetch: Fetch = Fetch()
     resolver: tuple[ResolverSettings, ...] = ()
     group: dict[GroupName, Group] = {}
 

@@ -102,6 +102,8 @@ def add(config: Config, name: str, keys: Mapping[str, Any]) -> Added:
             if taken.file != path.resolve()
             else "give another name, or edit it",
         )
+    if str(keys.get("url")).startswith("axfr:"):
+        keys = {"format": "rpz", **keys}
     plain = {key: value for key, value in keys.items() if key not in catalogue.READING}
     feed = _valid(path, name, keys if "format" in keys else {"format": "domains", **plain})
     if config.origin(feed.zone) == config.policy.operator_zone:

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import ValidationError
+
 from rpzctl import fetch
 from rpzctl.catalogue import Feed
+from rpzctl.config import fault_lines
 from rpzctl.errors import RpzctlError, UsageFault
 
 if TYPE_CHECKING:
@@ -25,8 +28,10 @@ class Inspected(NamedTuple):
         return self.parsed.value(self.format)
 
 
-def inspect(source: str, form: str | None) -> Inspected:
-    """Read the list at `source`, a path or an http(s) URL, in the format `form` or the likeliest.
+def inspect(source: str, form: str | None, member: str = "") -> Inspected:
+    """Read the list at `source`, a path or a URL, in the format `form` or the likeliest.
+
+    Of an archive the file `member` is read, or the only one.
 
     Raises `UsageFault` for an unknown format or one that cannot be guessed, `RpzctlError` when
     there is nothing to read.
@@ -36,7 +41,7 @@ def inspect(source: str, form: str | None) -> Inspected:
     known = [reader.name for reader in formats.READERS]
     if form is not None and form not in known:
         raise UsageFault(f"there is no format {form!r}", details=[", ".join(known)])
-    data = _octets(_feed(source), source)
+    data = _octets(_feed(source, form, member), source)
     if form is None:
         return _likeliest(data, source)
     fault = shape.fault_of_octets(data)
@@ -70,11 +75,21 @@ def _likeliest(data: bytes, source: str) -> Inspected:
     return Inspected(guesses[0].format, formats.read(data, guesses[0].format), guesses)
 
 
-def _feed(source: str) -> Feed:
+def _feed(source: str, form: str | None, member: str) -> Feed:
     url = source if "://" in source else Path(source).absolute().as_uri()
-    return Feed.model_validate(
-        {"file": Path.cwd() / "x", "name": "x", "url": url, "format": "domains", "zone": "x"}
-    )
+    keys = {
+        "file": Path.cwd() / "x",
+        "name": "x",
+        "url": url,
+        "format": form or ("rpz" if url.startswith("axfr:") else "domains"),
+        "zone": "x",
+        "member": member,
+        "plain_http": True,  # a person who types http: means it
+    }
+    try:
+        return Feed.model_validate(keys)
+    except ValidationError as fault:
+        raise UsageFault(f"cannot read {source}", details=fault_lines(fault, Feed)) from None
 
 
 def _octets(feed: Feed, source: str) -> bytes:

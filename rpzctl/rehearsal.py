@@ -1,17 +1,16 @@
 """`feeds check`: what a sync would say of feeds. Fetches and judges; keeps nothing."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from rpzctl import bulk, catalogue, fetch, judging, network_guards
+from rpzctl import bulk, catalogue, judging, network_guards, sync
 from rpzctl.catalogue import Feed
 from rpzctl.errors import UsageFault
+from rpzctl.fetch import together
+from rpzctl.fetch.fetched import Validators
 from rpzctl.judging import Judged
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
-
-PARALLEL = 4
 
 
 class Rehearsed(NamedTuple):
@@ -70,9 +69,9 @@ def rehearse(
     known = network_guards.known(shipped=run.config.guards.shipped)
     run.stage(f"fetching {len(wanted)} feeds")
     done = []
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        coming = [(feed, pool.submit(fetch.fetch, feed, fetch.Validators())) for feed in wanted]
-        for feed, fetched in coming:
+    asks = [(feed, Validators()) for feed in wanted]
+    with together.fetching(asks, sync.limits(run.config)) as coming:
+        for feed, fetched in zip(wanted, coming, strict=True):
             record = store.record(feed.name)
             got = fetched.result()
             judged = (

@@ -12,13 +12,6 @@ LEAST_SHARE = 50
 LEAST_OF_ANNOUNCED = 90
 """percent of the entries that a feed says it has that must be there"""
 _HEAD = 2048
-_PACKED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"PK\x03\x04": "zip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"<script")
 
 
@@ -48,13 +41,10 @@ def size(parsed: "Parsed") -> Size:
 
 
 def fault_of_octets(data: bytes) -> str | None:
-    """Return why `data` cannot be a list, or None: empty, packed, a page, a pointer, binary."""
+    """Return why `data` cannot be a list, or None: empty, a page, a pointer, binary."""
     head = data[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
         return "is empty"
-    packed = next((kind for magic, kind in _PACKED.items() if data.startswith(magic)), None)
-    if packed:
-        return f"is packed by {packed}, which is not read yet"
     if head.lower().startswith(_MARKUP):
         return "is a web page, not a list"
     if head.startswith(b"version https://git-lfs"):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rpzctl import exceptions
 from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
-from rpzctl.fetch import Fetched, Validators
+from rpzctl.fetch.fetched import Fetched, Validators
 from rpzctl.files import write_aside
 from rpzctl.shape import Size
 
@@ -46,6 +46,14 @@ class Record(NamedTuple):
     last_checked: str | None = None
     fault: str | None = None
     """why the last check brought no good copy"""
+    source: str = ""
+    """digest of what the last good copy was asked by"""
+    asked: str = ""
+    """digest of what was asked at the last check"""
+    failures: int = 0
+    """how many checks in a row brought no answer"""
+    not_before: str | None = None
+    """until when the publisher wants to be left alone"""
     validators: Validators = Validators()
     """of the last good copy"""
 
@@ -140,9 +148,20 @@ def read_as(feed: Feed) -> str:
     return f"{feed.format}/{READER}{reading}"
 
 
+def source(feed: Feed) -> str:
+    """Return a digest of what the octets of a copy depend on: where they are, what is asked."""
+    return digest(json.dumps([feed.url, feed.member, feed.body]).encode())
+
+
+def asking(feed: Feed) -> str:
+    """Return a digest of all that a check of `feed` depends on, but the secret itself."""
+    secret = [feed.header, feed.user, feed.secret_env, str(feed.secret_file or "")]
+    return digest(json.dumps([source(feed), read_as(feed), *secret]).encode())
+
+
 def known(feed: Feed, record: Record) -> Validators:
     """Return the validators to ask with: none if the copy is of another definition."""
-    same = record.sha256 and record.url == feed.url and record.read_as == read_as(feed)
+    same = record.sha256 and record.source == source(feed) and record.read_as == read_as(feed)
     return record.validators if same else Validators()
 
 
@@ -151,8 +170,13 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def checked(record: Record, fetched: Fetched, at: str) -> Record:
-    """Return `record` after a fetch that brought no new copy."""
+def checked(feed: Feed, record: Record, fetched: Fetched, at: str, later: str | None) -> Record:
+    """Return `record` after a fetch that brought no new copy; `later` is its new `not_before`.
+
+    A fault of a whole answer is no failure of the publisher's: it is asked again when it is due.
+    """
+    record = record._replace(last_checked=at, asked=asking(feed), not_before=later)
     if fetched.fault:
-        return record._replace(last_checked=at, fault=fetched.fault)
-    return record._replace(last_checked=at, last_ok=at, fault=None, validators=fetched.validators)
+        failures = 0 if fetched.served else record.failures + 1
+        return record._replace(fault=fetched.fault, failures=failures)
+    return record._replace(last_ok=at, fault=None, failures=0, validators=fetched.validators)

@@ -4,7 +4,6 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +11,7 @@ from rpzctl import (
     bulk,
     catalogue,
     exceptions,
-    fetch,
+    interval,
     judging,
     network_guards,
     pipeline,
@@ -20,7 +19,10 @@ from rpzctl import (
     times,
 )
 from rpzctl.catalogue import Feed
+from rpzctl.config import Config
 from rpzctl.errors import UsageFault
+from rpzctl.fetch import together
+from rpzctl.fetch.fetched import Fetched, Limits, Validators
 from rpzctl.judging import Judged
 from rpzctl.pipeline import Outcome
 from rpzctl.plan import Plan
@@ -31,7 +33,6 @@ from rpzctl.store import SYNC_LOCK
 if TYPE_CHECKING:
     from rpzctl.formats import Parsed
 
-PARALLEL = 4
 Tell = Callable[[str], None]
 
 
@@ -40,9 +41,11 @@ class Synced(NamedTuple):
 
     feed: str
     status: str
-    """new, same or kept (its last good copy; `fault` says why)"""
+    """new, same, kept (its last good copy; `fault` says why) or waiting (not due)"""
     record: Record
     fault: str | None = None
+    due: str | None = None
+    """when it may be fetched again, if it is waiting"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -55,6 +58,7 @@ class Synced(NamedTuple):
             "exceptions": self.record.exceptions,
             "networks": self.record.networks,
             "networks_refused": self.record.refused,
+            "due": self.due,
             "fault": self.fault,
         }
 
@@ -69,7 +73,8 @@ class SyncOutcome(NamedTuple):
     @property
     def all_failed(self) -> bool:
         """Whether no feed that was asked gave anything good."""
-        return bool(self.feeds) and all(feed.fault for feed in self.feeds)
+        asked = [feed for feed in self.feeds if feed.status != "waiting"]
+        return bool(asked) and all(feed.fault for feed in asked)
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -93,29 +98,43 @@ class SyncOutcome(NamedTuple):
         }
 
 
-def sync(run: Run, names: Sequence[str], accept: Sequence[str], tell: Tell) -> SyncOutcome:
-    """Fetch the feeds `names` (all enabled ones if empty), and apply.
+def sync(
+    run: Run, names: Sequence[str], accept: Sequence[str], tell: Tell, *, undue: bool = False
+) -> SyncOutcome:
+    """Fetch those of the feeds `names` (all enabled ones if empty) that are due, and apply.
 
-    The swing of a feed in `accept` is believed. `tell` is called with a line for each feed.
+    The swing of a feed in `accept` is believed, and it is fetched whole, due or not; `undue`
+    fetches all of them now. `tell` is called with a line for each feed that was fetched.
     Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
     """
     feeds = chosen(run, [*names, *accept])
+    store = bulk.snapshots(run.config)
     with run.store.lock(run.wait, SYNC_LOCK):
-        run.stage(f"fetching {len(feeds)} feeds")
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            store = bulk.snapshots(run.config)
-            pairs = [(feed, store.record(feed.name)) for feed in feeds]
-            coming = [
-                (feed, record, pool.submit(fetch.fetch, feed, snapshots.known(feed, record)))
-                for feed, record in pairs
-            ]
-            done = []
-            for feed, record, fetched in coming:
+        done: dict[str, Synced] = {}
+        asks: list[tuple[Feed, Record, Validators]] = []
+        for feed in feeds:
+            record = store.record(feed.name)
+            due = interval.due(feed, record, run.now)
+            if due is not None and not undue and feed.name not in accept:
+                waiting = Synced(feed.name, "waiting", record, due=times.show(due))
+                done[feed.name] = _expired(run, feed, waiting, accept=False)
+                continue
+            known = Validators() if feed.name in accept else snapshots.known(feed, record)
+            asks.append((feed, record, known))
+        run.stage(f"fetching {len(asks)} feeds")
+        coming = together.fetching([(feed, known) for feed, _, known in asks], limits(run.config))
+        with coming as results:
+            for (feed, record, _), fetched in zip(asks, results, strict=True):
                 result = _judge(run, feed, record, fetched.result(), accept=feed.name in accept)
                 tell(_line(result))
-                done.append(result)
+                done[feed.name] = result
         reports, outcome = _apply(run)
-    return SyncOutcome(tuple(done), reports, outcome)
+    return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome)
+
+
+def limits(config: Config) -> Limits:
+    """Return the bounds of fetches that the configuration says."""
+    return Limits(**config.fetch.model_dump())
 
 
 def apply(run: Run) -> Outcome:
@@ -160,25 +179,18 @@ def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, accept: bool) -> Synced:
+def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bool) -> Synced:
     """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
-    store = bulk.snapshots(run.config)
     now = times.show(run.now)
-    digest = record.sha256 if fetched.data is None else snapshots.digest(fetched.data)
-    if digest == record.sha256 and (fetched.data is None or record.read_as == read_as(feed)):
-        if fetched.data is not None:
-            record = record._replace(url=feed.url)
-        record = snapshots.checked(record, fetched._replace(data=None), now)
-        if record.expires is not None and record.expires <= now:
-            return _expire(run, feed, record, accept=accept)
-        store.keep(feed.name, record)
-        return Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
-    assert fetched.data is not None, "else the digest is that of the record"  # noqa: S101 - as said
+    if fetched.data is None:
+        return _kept(run, feed, record, fetched, accept=accept)
+    digest = snapshots.digest(fetched.data)
+    if digest == record.sha256 and record.read_as == read_as(feed):
+        record = record._replace(url=feed.url, source=snapshots.source(feed))
+        return _kept(run, feed, record, fetched, accept=accept)
     judged = _judged(run, feed, record, fetched.data, accept=accept)
     if judged.fault is not None or judged.parsed is None:
-        record = snapshots.checked(record, fetch.Fetched(fault=judged.fault), now)
-        store.keep(feed.name, record)
-        return Synced(feed.name, "kept", record, judged.fault)
+        return _kept(run, feed, record, Fetched(fault=judged.fault, served=True), accept=accept)
     record = _counted(Record(), judged)._replace(
         sha256=digest,
         read_as=read_as(feed),
@@ -187,6 +199,8 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: fetch.Fetched, *, acce
         last_changed=now,
         last_checked=now,
         validators=fetched.validators,
+        source=snapshots.source(feed),
+        asked=snapshots.asking(feed),
     )
     _accept(run, feed, fetched.data, judged.parsed, record)
     return Synced(feed.name, "new", record)
@@ -214,18 +228,30 @@ def _counted(record: Record, judged: Judged) -> Record:
     )
 
 
-def _expire(run: Run, feed: Feed, record: Record, *, accept: bool) -> Synced:
-    """Read the last good copy again, for some of its entries have expired."""
+def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bool) -> Synced:
+    """Record a fetch that brought no new copy."""
+    later = interval.not_before(fetched.wait, run.now)
+    record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
+    bulk.snapshots(run.config).keep(feed.name, record)
+    kept = Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
+    return _expired(run, feed, kept, accept=accept)
+
+
+def _expired(run: Run, feed: Feed, kept: Synced, *, accept: bool) -> Synced:
+    """Read the last good copy again if some of its entries have expired since."""
+    record = kept.record
+    if record.expires is None or record.expires > times.show(run.now):
+        return kept
     store = bulk.snapshots(run.config)
     data = store.data(feed.name)
     judged = _judged(run, feed, record, data, accept=accept)
     if judged.fault is not None or judged.parsed is None:
         record = record._replace(fault=f"as entries expire it {judged.fault}")
         store.keep(feed.name, record)
-        return Synced(feed.name, "kept", record, record.fault)
+        return kept._replace(status="kept", record=record, fault=record.fault)
     record = _counted(record, judged)
     _accept(run, feed, data, judged.parsed, record)
-    return Synced(feed.name, "kept" if record.fault else "same", record, record.fault)
+    return kept._replace(record=record)
 
 
 def _line(result: Synced) -> str:

@@ -1,6 +1,8 @@
-"""A publisher of feeds: a real HTTP server on a loopback port, with good days and bad ones."""
+"""A publisher of feeds: a real HTTP(S) server on a loopback port, with good days and bad ones."""
 
 import contextlib
+import gzip
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,23 +16,34 @@ class Publisher:
     """What is published at which path, and what was asked for."""
 
     port: int = 0
+    scheme: str = "http"
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """paths with headers, in order"""
+    posted: list[bytes] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
-    def gives(self, path: str, body: bytes, *, etag: str = "") -> str:
+    def times_asked(self, path: str) -> int:
+        return [asked for asked, _ in self.asked].count(path)
+
+    def gives(self, path: str, body: bytes, *, etag: str = "", **headers: str) -> str:
         """Publish `body`, with an entity tag that is honoured; return its URL."""
 
         def answer(request: BaseHTTPRequestHandler) -> None:
             if etag and request.headers.get("If-None-Match") == etag:
                 send(request, 304, b"")
             else:
-                send(request, 200, body, ETag=etag) if etag else send(request, 200, body)
+                send(request, 200, body, **headers, **({"ETag": etag} if etag else {}))
 
         self.answers[path] = answer
         return self.url(path)
+
+    def encodes(self, path: str, body: bytes) -> str:
+        """Publish `body` with the content encoding gzip."""
+        return self.gives(path, gzip.compress(body), **{"Content-Encoding": "gzip"})
 
     def cuts_short(self, path: str, body: bytes) -> str:
         """Announce twice as much as is sent."""
@@ -45,14 +58,44 @@ class Publisher:
         self.answers[path] = answer
         return self.url(path)
 
-    def fails(self, path: str, status: int, body: bytes = b"no") -> str:
-        """Answer with an error status."""
-        self.answers[path] = lambda request: send(request, status, body)
+    def dribbles(self, path: str, body: bytes, *, head: bool = False) -> str:
+        """Send an octet of the body, or already of the `head`, each fiftieth of a second."""
+        opening = b"HTTP/1.1 200 OK\r\n" + (b"X-Padding: " if head else b"\r\n")
+
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.close_connection = True
+            with contextlib.suppress(OSError):
+                request.wfile.write(opening)
+                for octet in body:
+                    request.wfile.write(bytes([octet]))
+                    request.wfile.flush()
+                    if self.ended.wait(0.02):
+                        return
+
+        self.answers[path] = answer
         return self.url(path)
 
-    def redirects(self, path: str, target: str) -> str:
+    def recovers(self, path: str, body: bytes, *bad: int, **headers: str) -> str:
+        """Answer with the statuses `bad`, one after another, then with the body."""
+        left = list(bad)
+
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            if left:
+                send(request, left.pop(0), b"not now", **headers)
+            else:
+                send(request, 200, body)
+
+        self.answers[path] = answer
+        return self.url(path)
+
+    def fails(self, path: str, status: int, body: bytes = b"no", /, **headers: str) -> str:
+        """Answer with an error status."""
+        self.answers[path] = lambda request: send(request, status, body, **headers)
+        return self.url(path)
+
+    def redirects(self, path: str, target: str, status: int = 302) -> str:
         """Answer with a redirect."""
-        self.answers[path] = lambda request: send(request, 302, b"", Location=target)
+        self.answers[path] = lambda request: send(request, status, b"", Location=target)
         return self.url(path)
 
 
@@ -67,9 +110,9 @@ def send(request: BaseHTTPRequestHandler, status: int, body: bytes, **headers: s
 
 
 @contextlib.contextmanager
-def publishing() -> Iterator[Publisher]:
-    """Give a publisher that serves until the block ends."""
-    publisher = Publisher()
+def publishing(tls: ssl.SSLContext | None = None) -> Iterator[Publisher]:
+    """Give a publisher that serves until the block ends, by https if there is a certificate."""
+    publisher = Publisher(scheme="https" if tls else "http")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -77,16 +120,29 @@ def publishing() -> Iterator[Publisher]:
             answer = publisher.answers.get(self.path)
             answer(self) if answer else send(self, 404, b"nothing here")
 
+        def do_POST(self) -> None:
+            publisher.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Keep quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Keep quiet: a client that does not like our certificate hangs up."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     publisher.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield publisher
     finally:
+        publisher.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command(epilog="Example: rpzctl sync, from cron, each hour")(sync)
+    app.command(epilog="Example: rpzctl sync, from cron, each five minutes")(sync)
 
 
 def sync(
@@ -35,17 +35,22 @@ def sync(
             show_default=False,
         ),
     ] = None,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Fetch also what is not due, more often than publishers want."),
+    ] = False,
     force: Force = False,
     no_reload: NoReload = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
-    """Fetch feeds and apply. A feed that fails keeps its last good copy; the others go on."""
+    """Fetch the feeds that are due, and apply. One that fails keeps its last good copy."""
     from rpzctl import sync as path
 
     with show.progress(quiet=json) as stage:
         run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=stage)
-        done = path.sync(run, feeds or (), accept or (), (lambda _: None) if json else show.note)
+        tell = (lambda _: None) if json else show.note
+        done = path.sync(run, feeds or (), accept or (), tell, undue=now)
     if json:
         show.document(done.value())
     else:
@@ -55,6 +60,10 @@ def sync(
 
 
 def _tell(done: "SyncOutcome", titles: list[str]) -> None:
+    waiting = sorted((feed.due, feed.feed) for feed in done.feeds if feed.due)
+    if waiting:
+        due, first = waiting[0]
+        show.note(f"not due: {len(waiting)} of {len(done.feeds)} feeds; next is {first} at {due}")
     for report in done.reports:
         if report.stopped:
             first = ", ".join(stop.subject for stop in report.stops[:3])

@@ -188,6 +188,9 @@ def inspect(
         str | None,
         typer.Option("--format", metavar="FORMAT", help="How to read it; else it is guessed."),
     ] = None,
+    member: Annotated[
+        str, typer.Option(metavar="NAME", help="The file to read in an archive that has several.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Show what a reader makes of a list. Nothing is written, no policy is needed."""
@@ -195,7 +198,7 @@ def inspect(
 
     with show.progress(quiet=json) as stage:
         stage(f"reading {source}")
-        found = reading.inspect(source, form)
+        found = reading.inspect(source, form, member)
     if json:
         show.document(found.value())
         return

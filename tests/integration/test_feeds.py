@@ -22,6 +22,8 @@ def publisher() -> Iterator[Publisher]:
 def define(site: Site, name: str, url: str, **keys: str | bool | int) -> None:
     """Write a feed definition that is enabled."""
     merged = {"url": url, "format": "hosts", "zone": "malware", "enabled": True, **keys}
+    if url.startswith("http:"):
+        merged.setdefault("plain_http", True)
     lines = [
         f"{key} = {str(value).lower() if isinstance(value, bool | int) else repr(value)}"
         for key, value in merged.items()

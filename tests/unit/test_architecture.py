@@ -22,13 +22,15 @@ ROOMS = {
     "socket": {
         "resolvers/ask.py": "the only place that asks DNS questions",
         "resolvers/bind.py": "tries whether named listens for rndc, before anything changes",
+        "fetch/axfr.py": "the address of the server of a zone transfer",
+        "fetch/http.py": "tells the faults of names and addresses apart",
     },
-    "httpx": {"fetch.py": "the only feed network"},
+    "httpx": {"fetch/http.py": "the only feed network"},
     "urllib.request": {},
     "http": {},
     "shelve": {},
     "pickle": {},
-    "asyncio": {},
+    "asyncio": {"fetch/http.py": "one bound of time for all that waits"},
     "fcntl": {"store.py": "the lock"},
     "rich": {"cli/show.py": "the terminal"},
 }

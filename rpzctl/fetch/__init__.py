@@ -1,0 +1,66 @@
+"""The only place that fetches feeds. Bounded in size, time, tries and redirects.
+
+What it returns is unpacked octets or a reason; whether they are a feed is judged by others.
+A transport is a module of this folder with one function: feed, validators, limits and the moment
+(monotonic) when time is up come in; what was fetched goes out, or `Broken` is raised.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from rpzctl import unpack
+from rpzctl.catalogue import Feed
+from rpzctl.fetch import axfr, file, http
+from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators
+
+Transport = Callable[[Feed, Validators, Limits, float], Fetched]
+TRANSPORTS: Mapping[str, Transport] = MappingProxyType(
+    {"https": http.get, "http": http.get, "file": file.read, "axfr": axfr.transfer}
+)
+LONGEST_PAUSE = 30.0
+"""seconds; a publisher who wants a longer one is asked again by a later sync"""
+_AWAY = 5.0
+"""seconds; a try that ended without an answer after so long is not made again: it is more likely
+that the network is away than that the publisher stumbled"""
+
+
+def fetch(feed: Feed, known: Validators, limits: Limits = Limits()) -> Fetched:  # noqa: B008 - an immutable value
+    """Fetch `feed` and unpack it; with `known` validators a server may say that nothing changed.
+
+    Raises nothing for what a publisher, a network or a definition can cause.
+    """
+    try:
+        got = _tried(feed, known, limits)
+        if got.data is None:
+            return got
+        return got._replace(data=unpack.unpack(got.data, limits.unpacked, feed.member))
+    except Broken as fault:
+        return Fetched(fault=str(fault), served=fault.served, wait=fault.wait)
+    except unpack.PackedFault as fault:
+        return Fetched(fault=str(fault), served=True)
+
+
+def _tried(feed: Feed, known: Validators, limits: Limits) -> Fetched:
+    """Try as often as the limits and the kind of fault allow."""
+    deadline = time.monotonic() + limits.seconds
+    tries = 0
+    while True:
+        begun = time.monotonic()
+        try:
+            return TRANSPORTS[feed.scheme](feed, known, limits, deadline)
+        except Broken as fault:
+            took = time.monotonic() - begun
+            if not fault.passing or tries == limits.retries or (took > _AWAY and not fault.served):
+                raise
+            pause = fault.wait
+            if pause is None:
+                pause = limits.backoff * 2**tries * secrets.SystemRandom().uniform(0.5, 1.5)
+            if pause > LONGEST_PAUSE or time.monotonic() + pause >= deadline:
+                raise
+            tries += 1
+            time.sleep(pause)
+
+
+__all__ = ["Fetched", "Limits", "Transport", "Validators", "fetch"]

@@ -1,0 +1,86 @@
+"""What a fetch is given, and how it ends."""
+
+import time
+from typing import NamedTuple
+
+MEBIBYTE = 1 << 20
+
+
+class Validators(NamedTuple):
+    """What a server said of its last answer, to ask whether it holds (RFC 9110, section 8.8)."""
+
+    etag: str | None = None
+    """of a file: its inode, size and time"""
+    last_modified: str | None = None
+    serial: int | None = None
+    """of a zone"""
+
+
+class Fetched(NamedTuple):
+    """How a fetch ended. Exactly one of: data, unchanged, fault."""
+
+    data: bytes | None = None
+    """unpacked"""
+    unchanged: bool = False
+    fault: str | None = None
+    validators: Validators = Validators()
+    served: bool = False
+    """whether the publisher gave a whole answer, be it good or not"""
+    wait: float | None = None
+    """seconds for which the publisher does not want to be asked again"""
+
+
+class Limits(NamedTuple):
+    """Bounds of the fetches of one sync."""
+
+    octets: int = 256 * MEBIBYTE
+    """of one feed, as it comes"""
+    unpacked: int = 512 * MEBIBYTE
+    """octets of one feed, unpacked"""
+    seconds: float = 300.0
+    """for one feed, all its tries and redirects together"""
+    redirects: int = 5
+    retries: int = 2
+    """further tries after what may pass"""
+    backoff: float = 0.5
+    """seconds before the first further try; doubled for each"""
+    parallel: int = 8
+    """fetches at a time"""
+    per_host: int = 2
+    """fetches from one host at a time"""
+
+
+class Broken(Exception):
+    """A try that brought nothing; the message says why, safe to print and without secrets."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        passing: bool = False,
+        served: bool = False,
+        wait: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.passing = passing
+        """whether another try may do better"""
+        self.served = served
+        self.wait = wait
+
+
+def left(deadline: float, limits: Limits) -> float:
+    """Return the seconds until `deadline` (monotonic). Raises `Broken` when it has passed."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise too_late(limits)
+    return seconds
+
+
+def too_late(limits: Limits) -> Broken:
+    """Return the fault of a feed that took all its time."""
+    return Broken(f"not done within {limits.seconds:g} s")
+
+
+def too_much(octets: int) -> Broken:
+    """Return the fault of a feed that has more than `octets` octets."""
+    return Broken(f"more than {octets} octets", served=True)
