@@ -129,7 +129,7 @@ def table(heads: tuple[str, ...], lines: list[tuple[str, ...]], *, fit: bool = F
     *widths, last = (max(len(line[i]) for line in rows) for i in range(len(heads)))
     if fit and sys.stdout.isatty():
         room = shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths)
-        last = min(last, max(room, 20))
+        last = min(last, max(room, 12))
     for place, line in enumerate(rows):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
         end = line[-1] if len(line[-1]) <= last else line[-1][: last - 3] + "..."
