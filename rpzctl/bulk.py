@@ -289,7 +289,9 @@ def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     from rpzctl import formats, shape
 
     store = snapshots(config)
-    parsed = formats.read(store.data(feed.name), feed.format, formats.Options(**feed.reading))
+    checked = times.parse(record.last_checked).timestamp() if record.last_checked else 0
+    options = formats.Options(**feed.reading, now=int(checked))  # later expiries are for sync
+    parsed = formats.read(store.data(feed.name), feed.format, options)
     fault = shape.fault_of_names(feed, parsed)
     fault = fault or shape.fault_of_swing(feed, record.size, shape.size(parsed))
     if fault is not None and store.names_file(feed.name).is_file():
