@@ -123,7 +123,7 @@ def _definition(feed: "Feed") -> list[tuple[str, str]]:
 
 def _state(run: "Run", record: "Record") -> list[tuple[str, str]]:
     if not record.last_checked:
-        return [("", "never fetched")]
+        return [("last checked", "never")]
     moments = {
         "last checked": record.last_checked,
         "last changed": record.last_changed,
@@ -147,9 +147,9 @@ def _state(run: "Run", record: "Record") -> list[tuple[str, str]]:
 
 def _adds(adds: "Contribution | None") -> list[tuple[str, str]]:
     if adds is None:
-        return [("", "nothing: there is no good copy")]
+        return [("unique", "-: there is no good copy")]
     if not adds.names:
-        return [("", "nothing: it lists no names")]
+        return [("unique", "-: it lists no names")]
     share = 100 * adds.unique / adds.names
     apart = ", ".join(each.feed for each in adds.shared if not each.names)
     return [

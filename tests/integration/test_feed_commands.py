@@ -147,7 +147,7 @@ def test_show_of_a_shipped_feed_that_was_never_fetched(repo: Site) -> None:
     text = repo.ok("feeds", "show", "phishing-army").stdout
     assert "(shipped)" in text
     assert "no commercial use (CC BY-NC 4.0)" in text
-    assert "never fetched" in text
+    assert "last checked  never" in text
     assert "there is no feed nonsense" in repo.cli("feeds", "show", "nonsense").stderr
 
 
