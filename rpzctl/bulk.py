@@ -7,16 +7,19 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rpzctl import build, catalogue, pipeline, render
+from rpzctl import build, catalogue, exceptions, guards, ledger, pipeline, render, times
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
-from rpzctl.errors import UsageFault
-from rpzctl.files import to_disk
+from rpzctl.errors import RpzctlError, UsageFault
+from rpzctl.files import file_digest, to_disk
 from rpzctl.guards import Stop
+from rpzctl.ledger import Page
 from rpzctl.plan import Candidate, zone_change
+from rpzctl.rpz import PASSTHRU, Action
 from rpzctl.run import Run
 from rpzctl.snapshots import Record, Snapshots, digest, read_as
 from rpzctl.store import Manifest, ZoneEntry, digest_of
@@ -24,7 +27,12 @@ from rpzctl.store import Manifest, ZoneEntry, digest_of
 if TYPE_CHECKING:
     import polars as pl
 
+    from rpzctl.merge import Made
     from rpzctl.table import TableRows
+
+
+MOST_FEEDS = 63
+"""of one group: which of them list a name is a mask of 64 bits"""
 
 
 class Group(NamedTuple):
@@ -32,6 +40,8 @@ class Group(NamedTuple):
 
     name: str
     feeds: tuple[tuple[Feed, Record], ...]
+    warnings: tuple[str, ...] = ()
+    """copies that are stale"""
 
 
 class Report(NamedTuple):
@@ -41,8 +51,13 @@ class Report(NamedTuple):
     names: int
     stops: tuple[Stop, ...]
     stopped: int
+    told: tuple[Stop, ...]
+    """what is blocked though it is a top site, because feeds other than threat feeds list it"""
     too_long: int
     covered: int
+    excepted: int
+    few: int
+    """names that fewer feeds list than the group wants"""
     held: tuple[str, ...] = ()
     """feeds whose copy makes no sense in the format that the definition now says, and why"""
 
@@ -53,6 +68,9 @@ class Zones(NamedTuple):
     candidates: tuple[Candidate, ...]
     reports: tuple[Report, ...]
     """of those that were made anew"""
+    pages: tuple[Page, ...]
+    """what is to be written down of those"""
+    warnings: tuple[str, ...]
 
 
 def snapshots(config: Config) -> Snapshots:
@@ -60,15 +78,31 @@ def snapshots(config: Config) -> Snapshots:
     return Snapshots(config.state / "feeds")
 
 
-def groups(config: Config, feeds: Mapping[str, Feed]) -> list[Group]:
-    """Return the groups in order of precedence: as configured, then by name."""
+def groups(config: Config, feeds: Mapping[str, Feed], now: datetime) -> list[Group]:
+    """Return the groups in order of precedence: as configured, then by name.
+
+    Raises `UsageFault` for a group that cannot be a zone.
+    """
     store = snapshots(config)
     members: dict[str, list[tuple[Feed, Record]]] = {}
+    warnings: dict[str, list[str]] = {}
     for feed in feeds.values():
         record = store.record(feed.name)
-        if feed.enabled and record.sha256:
-            members.setdefault(feed.zone, []).append((feed, record))
-    clash = next((g for g in members if config.origin(g) == config.policy.operator_zone), None)
+        if not feed.enabled or not record.sha256:
+            continue
+        group = members.setdefault(feed.zone, [])
+        old = stale(feed, record, now)
+        if old:
+            fate = "its names left the policy" if feed.stale == "drop" else "its names stay"
+            warnings.setdefault(feed.zone, []).append(f"{old}; {fate}")
+        if not old or feed.stale == "keep":
+            group.append((feed, record))
+        if len(group) > MOST_FEEDS:
+            raise UsageFault(
+                f"the feed group {feed.zone} has more than {MOST_FEEDS} feeds",
+                fix="give some of them another zone",
+            )
+    clash = next((n for n in members if config.origin(n) == config.policy.operator_zone), None)
     if clash:
         raise UsageFault(
             f"the feed group {clash} would have the operator's zone {config.policy.operator_zone}",
@@ -77,54 +111,161 @@ def groups(config: Config, feeds: Mapping[str, Feed]) -> list[Group]:
         )
     order = {name: place for place, name in enumerate(config.policy.order)}
     names = sorted(members, key=lambda name: (order.get(name, len(order)), name))
-    return [Group(name, tuple(members[name])) for name in names]
+    return [Group(name, tuple(members[name]), tuple(warnings.get(name, ()))) for name in names]
+
+
+def stale(feed: Feed, record: Record, now: datetime) -> str | None:
+    """Return how old the last good copy is if that is too old by the feed's `max_age`, or None."""
+    if feed.max_age is None or record.last_ok is None:
+        return None
+    if times.parse(record.last_ok) + times.span(feed.max_age) >= now:
+        return None
+    return f"{feed.name}: its last good copy is {times.age(record.last_ok, now)} old"
 
 
 def zones(run: Run, base: Manifest | None) -> Zones:
     """Return the feed zones; one whose feeds, settings and templates are as before is kept."""
     config = run.config
     env = render.environment(config)
-    candidates, reports = [], []
-    for group in groups(config, catalogue.load(config)):
+    known = groups(config, catalogue.load(config), run.now)
+    excepted = _exceptions(config, known)
+    candidates, reports, pages = [], [], []
+    for group in known:
         origin = config.origin(group.name)
-        action = config.group_action(group.name)
-        drawn = render.zone(env, "bind/rpz.zone.j2", config, origin, [action])
-        inputs = _inputs(config, group, drawn)
+        actions = [config.group_action(group.name), PASSTHRU]
+        drawn = render.zone(env, "bind/rpz.zone.j2", config, origin, actions)
+        inputs = _inputs(config, group, drawn, excepted)
         old = base.zones.get(origin) if base else None
-        if old and old.inputs == inputs:
+        if old and old.inputs == inputs and ledger.is_of(ledgers(config), origin, inputs):
             candidates.append(Candidate(origin, kept=old))
             continue
         run.stage(f"merging the feeds of {origin}")
-        rows, report = _table(config, group, origin)
+        made, held = _merged(config, group, origin, excepted)
+        rows = _rows(made, actions[0])
         candidates.append(Candidate(origin, drawn=drawn, rows=rows, inputs=inputs))
-        reports.append(report)
-    return Zones(tuple(candidates), tuple(reports))
+        reports.append(_report(origin, made, held))
+        feeds = tuple(feed.name for feed, _ in group.feeds)
+        pages.append(Page(origin, inputs, feeds, made))
+    warnings = tuple(warning for group in known for warning in group.warnings)
+    return Zones(tuple(candidates), tuple(reports), tuple(pages), warnings)
 
 
-def _inputs(config: Config, group: Group, drawn: render.Drawn) -> str:
+def ledgers(config: Config) -> Path:
+    """Return the folder of the ledgers of feed zones."""
+    return config.state / "ledger"
+
+
+def keep_ledgers(run: Run, made: Zones) -> list[str]:
+    """Write down who lists what, for the zones that were made anew and are published.
+
+    Returns what went wrong: the policy is live by now, and only `why` knows less.
+    """
+    try:
+        for page in made.pages:
+            run.stage(f"writing down who lists the names of {page.origin}")
+            ledger.write(ledgers(run.config), page, run.now)
+        ledger.prune(ledgers(run.config), {candidate.origin for candidate in made.candidates})
+    except RpzctlError as fault:
+        return [f"'rpzctl why' cannot tell who lists what: {fault.message}"]
+    return []
+
+
+def _inputs(
+    config: Config, group: Group, drawn: render.Drawn, excepted: Mapping[str, bytes]
+) -> str:
     """Return a digest of all that a group's zone is made from."""
-    suffix_list = pipeline.suffix_list(config).text
+    settings = config.group.get(group.name)
     return digest_of(
-        [(f.name, r.sha256, read_as(f), f.subdomains) for f, r in group.feeds],
+        [(f.name, r.sha256, read_as(f), f.subdomains, f.kind) for f, r in group.feeds],
         drawn.frame,
         [(str(action), shape) for action, shape in drawn.shapes.items()],
-        sorted(pipeline.protected(config).names),
-        digest(suffix_list),
+        judges_digest(config),
+        [(name, digest(text)) for name, text in excepted.items()],
+        settings.min_feeds if settings else 1,
     )
 
 
-def _table(config: Config, group: Group, origin: str) -> tuple["TableRows", Report]:
-    """Merge the names of a group's feeds, guard and collapse them."""
-    from rpzctl import table
+def judges_digest(config: Config) -> str:
+    """Return a digest of what feeds are held against."""
+    return digest_of(
+        sorted(pipeline.protected(config).names),
+        digest(pipeline.suffix_list(config).text),
+        file_digest(tops) if (tops := pipeline.top_sites_file(config)) else "",
+    )
+
+
+def _exceptions(config: Config, known: Sequence[Group]) -> dict[str, bytes]:
+    """Return the exceptions of all feeds that have any and are listened to, by feed."""
+    store = snapshots(config)
+    excepted: dict[str, bytes] = {}
+    for feed, record in (pair for group in known for pair in group.feeds):
+        if not feed.exceptions:
+            continue
+        text = store.exceptions(feed.name) if record.read_as == read_as(feed) else None
+        if text is None:
+            text = _read_again(config, feed, record).exceptions
+        if text:
+            excepted[feed.name] = text
+    return excepted
+
+
+def _merged(
+    config: Config, group: Group, origin: str, excepted: Mapping[str, bytes]
+) -> tuple["Made", tuple[str, ...]]:
+    """Merge the names of a group's feeds, guard, except and collapse them."""
+    from rpzctl import merge
+    from rpzctl.column_guards import Judges
 
     read = [(feed, *names_of(config, feed, record)) for feed, record in group.feeds]
-    sources = [table.Source(feed.name, names, feed.subdomains) for feed, names, _ in read]
-    made = table.combine(sources, origin, pipeline.suffix_list(config), pipeline.protected(config))
-    held = tuple(f"{feed.name}: {fault}" for feed, _, fault in read if fault)
-    report = Report(
-        origin, made.frame.height, made.stops, made.stopped, made.too_long, made.covered, held
+    sources = [
+        merge.Source(feed.name, names, feed.subdomains, threat=feed.kind == "threat")
+        for feed, names, _ in read
+    ]
+    suffixes = pipeline.suffix_list(config)
+    listed = [allow for text in excepted.values() for allow in exceptions.of_text(text)]
+    allows = exceptions.united(listed, suffixes.among(allow.name for allow in listed))
+    judges = Judges(suffixes, pipeline.protected(config), _top_sites(config))
+    settings = config.group.get(group.name)
+    made = merge.combine(sources, origin, judges, allows, settings.min_feeds if settings else 1)
+    return made, tuple(f"{feed.name}: {fault}" for feed, _, fault in read if fault)
+
+
+def _top_sites(config: Config) -> frozenset[str]:
+    path = pipeline.top_sites_file(config)
+    try:
+        return guards.read_top_sites(path) if path else frozenset()
+    except (OSError, ValueError) as fault:
+        raise UsageFault(f"guards.top_sites: {fault}") from None
+
+
+def _rows(made: "Made", action: Action) -> "TableRows":
+    from rpzctl.table import TableRows
+
+    return TableRows(made.frame, action)
+
+
+def _report(origin: str, made: "Made", held: tuple[str, ...]) -> Report:
+    return Report(
+        origin,
+        made.frame.height,
+        made.stops,
+        made.stopped,
+        made.told,
+        made.too_long,
+        made.covered,
+        made.excepted,
+        made.few,
+        held,
     )
-    return table.TableRows(made.frame, config.group_action(group.name)), report
+
+
+class ReadAgain(NamedTuple):
+    """What a last good copy comes to when its reader or definition has changed since."""
+
+    names: "pl.DataFrame | None"
+    """None: what was read before stays"""
+    exceptions: bytes
+    fault: str | None = None
 
 
 def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame, str | None]":
@@ -135,21 +276,27 @@ def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame,
     """
     import polars as pl
 
+    path = snapshots(config).names_file(feed.name)
+    if record.read_as == read_as(feed) and path.is_file():
+        return pl.read_parquet(path), None
+    again = _read_again(config, feed, record)
+    if again.names is None:
+        return pl.read_parquet(path), again.fault
+    return again.names, None
+
+
+def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     from rpzctl import formats, shape
 
     store = snapshots(config)
-    path = store.names_file(feed.name)
-    blocks = ~pl.col("allow")
-    before = pl.read_parquet(path) if path.is_file() else None
-    if before is not None and record.read_as == read_as(feed):
-        return before.filter(blocks), None
-    options = formats.Options(**feed.reading)
-    parsed = formats.read(store.data(feed.name), feed.format, options)
+    parsed = formats.read(store.data(feed.name), feed.format, formats.Options(**feed.reading))
     count = parsed.names.height
     fault = shape.fault_of_names(feed, parsed) or shape.fault_of_swing(feed, record.names, count)
-    if before is not None and fault is not None:
-        return before.filter(blocks), f"{fault}; keeps the names that were read before"
-    return parsed.names, None
+    if fault is not None and store.names_file(feed.name).is_file():
+        fault = f"{fault}; keeps the names that were read before"
+        return ReadAgain(None, store.exceptions(feed.name) or b"", fault)
+    listed = parsed.allow.select("name", "scope").iter_rows()
+    return ReadAgain(parsed.names, exceptions.text(listed))
 
 
 def packed(entries: "pl.DataFrame") -> bytes:

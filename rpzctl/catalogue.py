@@ -139,6 +139,8 @@ class Feed(BaseModel):
     """a change by fewer names than this is never too much"""
     kind: Literal["threat", "ads", "policy"] = "threat"
     """what its names are; a threat feed may not block a top site; of others it is only told"""
+    exceptions: bool = True
+    """names that it excepts are blocked by no feed; false: its exceptions are not listened to"""
     max_age: Interval | None = None
     """a last good copy that is older is stale: 12h, 7d, 4w; left out: never"""
     stale: Literal["keep", "drop"] = "keep"

@@ -61,6 +61,26 @@ def read_protect_list(path: Path) -> dict[Domain, str]:
     return names
 
 
+def read_top_sites(path: Path) -> frozenset[str]:
+    """Read a list of sites: ``name`` or ``rank,name`` a line, ``#`` comments.
+
+    Returns each name, and with ``www`` before it.
+
+    Raises ValueError on a bad line, OSError when there is nothing to read.
+    """
+    names: set[str] = set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.partition("#")[0].rpartition(",")[2].strip()
+        if not text:
+            continue
+        try:
+            name = parse(text)
+        except NameFault as fault:
+            raise ValueError(f"{path}:{number}: {fault}") from None
+        names.update((name, f"www.{name}"))
+    return frozenset(names)
+
+
 def feed_hosts(folder: Path) -> dict[Domain, str]:
     """Return the hosts that the feed definitions in `folder` fetch from, with the feed's name.
 

@@ -179,6 +179,14 @@ def protected(config: Config) -> guards.Protected:
     return guards.Protected(names)
 
 
+def top_sites_file(config: Config) -> Path | None:
+    """Return the list of sites that no threat feed may block, if there is one."""
+    path = config.guards.top_sites
+    if path is not None:
+        return config.repo / path
+    return shipped.top_sites() if config.guards.shipped else None
+
+
 def plan_only(run: Run, feeds: Feeds | None) -> Plan:
     """Return the plan of an apply; nothing is written."""
     base = run.store.sound(run.store.current(), thorough=False)

@@ -8,7 +8,7 @@ rule gets that rule's action in so many words: the gaps are filled, and a rule m
 says whatever stands beside it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -37,16 +37,7 @@ class OperatorPolicy:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """The rows of the operator's zone in canonical order."""
-        rows = []
-        for name, effect in self.effects.items():
-            if effect.itself is not None and effect.itself == effect.below:
-                rows.append(Row(name, Scope.SUBTREE, effect.itself))
-                continue
-            if effect.itself is not None:
-                rows.append(Row(name, Scope.EXACT, effect.itself))
-            if effect.below is not None:
-                rows.append(Row(name, Scope.BELOW, effect.below))
-        return tuple(rows)
+        return tuple(rows(self.effects))
 
     @cached_property
     def sinkholes(self) -> tuple[Domain, ...]:
@@ -74,16 +65,36 @@ def build(rules: Iterable[Rule], now: datetime, default: Action) -> OperatorPoli
     """
     in_force = tuple(rule for rule in rules if rule.in_force(now))
     own = {rule.subject: action_of(rule, default) for rule in in_force}
-    effects: dict[Domain, Effect] = {}
+    return OperatorPolicy(in_force, effects(own))
+
+
+def effects(own: Mapping[tuple[Domain, Scope], Action]) -> dict[Domain, Effect]:
+    """Return what each name that exists in a zone gets, if it holds `own` actions for subjects.
+
+    Parents come before children. Names between a ruled name and a wider rule above it exist, too.
+    """
+    made: dict[Domain, Effect] = {}
     for name in sorted(_existing({name for name, _ in own}), key=sort_key):
-        above = effects.get(Domain(name.partition(".")[2]))
+        above = made.get(Domain(name.partition(".")[2]))
         inherited = above.below if above else None
         whole = own.get((name, Scope.SUBTREE), inherited)
-        effects[name] = Effect(
+        made[name] = Effect(
             itself=own.get((name, Scope.EXACT), whole),
             below=own.get((name, Scope.BELOW), whole),
         )
-    return OperatorPolicy(in_force, effects)
+    return made
+
+
+def rows(made: Mapping[Domain, Effect]) -> Iterator[Row]:
+    """Give the rows that say `made`, in its order."""
+    for name, effect in made.items():
+        if effect.itself is not None and effect.itself == effect.below:
+            yield Row(name, Scope.SUBTREE, effect.itself)
+            continue
+        if effect.itself is not None:
+            yield Row(name, Scope.EXACT, effect.itself)
+        if effect.below is not None:
+            yield Row(name, Scope.BELOW, effect.below)
 
 
 def _existing(ruled: set[Domain]) -> set[Domain]:

@@ -193,6 +193,11 @@ def record_faults(lines: Iterable[str], limit: int = 5) -> list[str]:
     return [f"not a record: {printable(line)!r}" for line in islice(odd, limit)]
 
 
+def read(path: Path) -> Iterator[Row]:
+    """Give the rows that `QuickRows.save` wrote. Raises `RpzctlError` when they are damaged."""
+    return map(_parse, _saved_lines(path))
+
+
 def _saved_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="ascii").splitlines()

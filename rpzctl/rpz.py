@@ -23,6 +23,12 @@ class Scope(StrEnum):
     """only what is below the name"""
 
 
+BITS = {Scope.EXACT: 1, Scope.BELOW: 2, Scope.SUBTREE: 3}
+"""Scopes as they stand in columns and files: bit 1 for the name itself, bit 2 for what is below it.
+Those of two entries about one name are united by "or"."""
+SCOPES = {bits: scope for scope, bits in BITS.items()}
+
+
 class Kind(StrEnum):
     """What happens to a query that matches (RPZ draft, section 3)."""
 

@@ -19,3 +19,8 @@ def folder(kind: Literal["templates", "feeds"]) -> Path:
 def protect_list() -> Path:
     """Return the list of names that no rule and no feed may block without force."""
     return PACKAGE / "data" / "protect.list"
+
+
+def top_sites() -> Path:
+    """Return the list of sites that no threat feed may block."""
+    return PACKAGE / "data" / "top-sites.list"

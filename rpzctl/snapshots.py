@@ -9,12 +9,13 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rpzctl import exceptions
 from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
 from rpzctl.fetch.fetched import Fetched, Validators
 from rpzctl.files import write_aside
 
-READER = 2
+READER = 3
 """raised when the readers come to other names from the same octets"""
 
 
@@ -81,7 +82,21 @@ class Snapshots(NamedTuple):
         text = json.dumps(record.value(), indent=1) + "\n"
         write_aside(self.folder / name / "record.json", text.encode(), mode=0o600)
 
-    def accept(self, name: str, data: bytes, names: bytes, record: Record) -> None:
+    def exceptions(self, name: str) -> bytes | None:
+        """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them.
+
+        None when they cannot be read.
+        """
+        try:
+            text = (self.folder / name / "exceptions").read_bytes()
+            exceptions.of_text(text)
+        except (OSError, ValueError):
+            return None
+        return text
+
+    def accept(
+        self, name: str, data: bytes, names: bytes, exceptions: bytes, record: Record
+    ) -> None:
         """Make `data` the last good copy of the feed `name`, with its `names` as Parquet.
 
         The record is written last: it names the copy by digest, and a run that was killed between
@@ -89,6 +104,7 @@ class Snapshots(NamedTuple):
         """
         write_aside(self.folder / name / "data", data, mode=0o600)
         write_aside(self.names_file(name), names, mode=0o600)
+        write_aside(self.folder / name / "exceptions", exceptions, mode=0o600)
         self.keep(name, record)
 
 

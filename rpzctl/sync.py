@@ -6,7 +6,7 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from rpzctl import bulk, catalogue, interval, pipeline, snapshots, times
+from rpzctl import bulk, catalogue, exceptions, interval, pipeline, snapshots, times
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
@@ -30,7 +30,7 @@ class Synced(NamedTuple):
     record: Record
     fault: str | None = None
     excepted: int = 0
-    """exceptions of a new copy; they are read, and not applied yet"""
+    """exceptions of a new copy"""
     due: str | None = None
     """when it may be fetched again, if it is waiting"""
 
@@ -71,8 +71,11 @@ class SyncOutcome(NamedTuple):
                     "names": report.names,
                     "stopped": report.stopped,
                     "stops": [stop._asdict() for stop in report.stops],
+                    "told": [stop._asdict() for stop in report.told],
                     "too_long": report.too_long,
                     "covered": report.covered,
+                    "excepted": report.excepted,
+                    "few": report.few,
                 }
                 for report in self.reports
             ],
@@ -134,8 +137,11 @@ def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...]
     made = bulk.zones(run, base)
     with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
         outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
+    unwritten = bulk.keep_ledgers(run, made)
     held = tuple(note for report in made.reports for note in report.held)
-    return made.reports, outcome._replace(warnings=(*outcome.warnings, *held))
+    return made.reports, outcome._replace(
+        warnings=(*outcome.warnings, *held, *made.warnings, *unwritten)
+    )
 
 
 def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
@@ -191,8 +197,9 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
         source=snapshots.source(feed),
         asked=snapshots.asking(feed),
     )
-    store.accept(feed.name, fetched.data, bulk.packed(parsed.entries), record)
-    return Synced(feed.name, "new", record, excepted=parsed.allow.height)
+    excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
+    store.accept(feed.name, fetched.data, bulk.packed(parsed.names), excepted, record)
+    return Synced(feed.name, "new", record, excepted=excepted.count(b"\n"))
 
 
 def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched) -> Synced:
@@ -213,5 +220,5 @@ def _line(result: Synced) -> str:
         return f"{result.feed}: {result.fault}; {held}"
     rejected = f", {result.record.rejected} lines rejected" if result.record.rejected else ""
     changed = "new copy" if result.status == "new" else "unchanged"
-    excepted = f", {result.excepted} exceptions not applied" if result.excepted else ""
+    excepted = f", {result.excepted} exceptions" if result.excepted else ""
     return f"{result.feed}: {changed}, {result.record.names} names{rejected}{excepted}"

@@ -1,218 +1,32 @@
-"""The bulk lane: millions of names as columns. Same meaning as the quick lane, another engine.
+"""The rows of a large policy zone as columns: the bulk lane's side of `rpzctl.rows`.
 
-Everything follows one order, that of reversed labels (RFC 4034, section 6.1): a subtree is a range
-of it, so that guards and collapse are ranges, and BIND loads a file in it fastest.
+Same meaning as the quick lane, another machine: millions of rows are compared, written and read
+back without one Python object each.
 """
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import polars as pl
 
-from rpzctl.formats.parsed import BITS, SILENT
-from rpzctl.guards import Protected, Stop
-from rpzctl.names import Domain, ancestors, printable, sort_key
+from rpzctl.names import Domain, printable
 from rpzctl.rows import Diff, RowSet, Shape, record_faults, spread
-from rpzctl.rpz import RECORD_PATTERN, Action, Row, Scope, longest_name, parse_action
-from rpzctl.suffixes import Suffixes
+from rpzctl.rpz import BITS, PASSTHRU, RECORD_PATTERN, SCOPES, Action, Row, Scope, parse_action
 
 SLICE = 1 << 17
 """rows that are turned into text at a time: few enough to stay in the processor's cache"""
-KEPT_STOPS = 1000
-"""so many names that a guard took out are kept by name; all are counted"""
-_JOINT, _AFTER = "\0", "\1"
-_EXACT, _BELOW, _SUBTREE = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
-_SCOPES = {bits: scope for scope, bits in BITS.items()}
-
-
-class Source(NamedTuple):
-    """One feed's part of a policy zone."""
-
-    feed: str
-    names: pl.DataFrame
-    """name and scope, as a reader gives them"""
-    subdomains: bool | None = None
-    """whether what is below each name is meant; None: as the format says, or else not"""
-
-
-class Made(NamedTuple):
-    """A zone's table, and what was left out of it."""
-
-    frame: pl.DataFrame
-    """name, scope (see `rpzctl.formats.parsed.BITS`), feeds (bit n: the n-th source); sorted
-    canonically"""
-    stops: tuple[Stop, ...]
-    stopped: int
-    too_long: int
-    covered: int
-    """names left out because a listed parent covers them"""
-
-
-def combine(
-    sources: Sequence[Source], origin: str, suffixes: Suffixes, protected: Protected
-) -> Made:
-    """Return the table of a policy zone: validated names in, then guarded, then collapsed.
-
-    In that order: collapsed first, one stray ``com`` would swallow every name below it before a
-    guard throws it out.
-    """
-    merged = _merge(sources)
-    guarded, stops, stopped = _guard(merged, suffixes, protected)
-    below = pl.col("scope") >= _BELOW
-    longest = (
-        pl.when(below)
-        .then(longest_name(origin, Scope.SUBTREE))
-        .otherwise(longest_name(origin, Scope.EXACT))
-    )
-    fitting = guarded.filter(pl.col("name").str.len_bytes() <= longest)
-    collapsed = collapse(fitting)
-    return Made(
-        frame=collapsed.select("name", "scope", "feeds"),
-        stops=tuple(stops),
-        stopped=stopped,
-        too_long=guarded.height - fitting.height,
-        covered=fitting.height - collapsed.height,
-    )
-
-
-def _merge(sources: Sequence[Source]) -> pl.DataFrame:
-    """Return each name once: its key, what of it is meant, which sources list it."""
-    columns = [
-        source.names.lazy().select(
-            "name",
-            scope=_meant(source.subdomains),
-            feeds=pl.lit(1 << place, dtype=pl.UInt64),
-        )
-        for place, source in enumerate(sources)
-    ]
-    if not columns:
-        empty = {"name": pl.String, "scope": pl.UInt8, "feeds": pl.UInt64, "key": pl.String}
-        return pl.DataFrame(schema=empty)
-    key = pl.col("name").str.split(".").list.reverse().list.join(_JOINT)
-    united = (pl.col("scope").bitwise_or(), pl.col("feeds").bitwise_or())
-    if len(columns) > 1:
-        union = pl.concat(columns).group_by("name").agg(united)
-        return union.with_columns(key=key).sort("key").collect(engine="streaming")
-    # One source lists few names twice: neighbours are compared, which is cheaper than hashing.
-    merged = columns[0].with_columns(key=key).sort("key").collect(engine="streaming")
-    again = merged["key"].eq_missing(merged["key"].shift(1))
-    if not again.any():
-        return merged
-    return merged.group_by("name", "key", maintain_order=True).agg(united).select(merged.columns)
-
-
-def _meant(subdomains: bool | None) -> pl.Expr:
-    """Return the scope of a source's names, with the feed's setting in force."""
-    if subdomains is None:
-        scope = pl.col("scope")
-        return pl.when(scope == SILENT).then(pl.lit(_EXACT, pl.UInt8)).otherwise(scope)
-    return pl.lit(_SUBTREE if subdomains else _EXACT, dtype=pl.UInt8)
-
-
-def _guard(
-    frame: pl.DataFrame, suffixes: Suffixes, protected: Protected
-) -> tuple[pl.DataFrame, list[Stop], int]:
-    """Take out public suffixes, and names whose block would take a protected name away.
-
-    All guarded names are looked up at once in the sorted keys: a few thousand searches instead of
-    a test of every row.
-    """
-    reasons: dict[int, tuple[str, str]] = {}
-    keys = frame["key"]
-    plain, wildcard, exception = suffixes.rules
-    single = keys.str.contains(_JOINT, literal=True).not_().arg_true().to_list()
-    suffix_rows = {*single, *_rows_of(keys, plain | wildcard).values()}
-    for rule, (start, end) in zip(wildcard, _ranges_of(keys, wildcard), strict=True):
-        level = rule.count(".") + 1  # `*.ck` makes foo.ck a suffix, but not www.foo.ck
-        suffix_rows.update(
-            row
-            for row in range(start, end)
-            if keys[row].count(_JOINT) == level and frame["name"][row] not in exception
-        )
-    reasons.update(dict.fromkeys(suffix_rows, ("public-suffix", "is a public suffix")))
-    for entry, (start, end) in zip(
-        protected.names, _ranges_of(keys, protected.names, itself=True), strict=True
-    ):
-        taken = ("protected", f"would take away {entry}, which is protected")
-        for row in range(start, end):
-            reasons.setdefault(row, taken)
-    above = {parent: entry for entry in protected.names for parent in ancestors(entry)}
-    for parent, row in _rows_of(keys, above).items():
-        if frame["scope"][row] >= _BELOW:
-            entry = above[Domain(parent)]
-            taken = ("protected", f"would take away {entry}, which is protected")
-            reasons.setdefault(row, taken)
-    if not reasons:
-        return frame, [], 0
-    rows = sorted(reasons)
-    stops = [
-        Stop(reasons[row][0], frame["name"][row], reasons[row][1]) for row in rows[:KEPT_STOPS]
-    ]
-    left = frame.with_row_index("row").filter(~pl.col("row").is_in(rows)).drop("row")
-    return left, stops, len(rows)
-
-
-def _rows_of(keys: pl.Series, names: Iterable[str]) -> dict[str, int]:
-    """Return the row of each of `names` that is in the sorted `keys`."""
-    listed = list(names)
-    if not listed or not len(keys):
-        return {}
-    wanted = pl.Series([sort_key(name) for name in listed], dtype=pl.String)
-    at = keys.search_sorted(wanted, "left").clip(upper_bound=len(keys) - 1)
-    found = (keys.gather(at) == wanted).arg_true().to_list()
-    return {listed[place]: int(at[place]) for place in found}
-
-
-def _ranges_of(
-    keys: pl.Series, names: Iterable[str], *, itself: bool = False
-) -> list[tuple[int, int]]:
-    """Return for each of `names` the range of rows below it; with `itself`, its own row as well.
-
-    What is below a key begins with the key and NUL, and ends before the key and SOH.
-    """
-    listed = [sort_key(name) for name in names]
-    starts = pl.Series([key if itself else key + _JOINT for key in listed], dtype=pl.String)
-    ends = pl.Series([key + _AFTER for key in listed], dtype=pl.String)
-    return list(
-        zip(
-            keys.search_sorted(starts, "left").to_list(),
-            keys.search_sorted(ends, "left").to_list(),
-            strict=True,
-        )
-    )
-
-
-def collapse(frame: pl.DataFrame) -> pl.DataFrame:
-    """Leave out the names that are below a name whose subtree is listed.
-
-    `frame` is sorted by its column key. Level by level from the top: the last listed subtree of
-    that depth is carried forward, and a row whose key begins with it is below it. (The last
-    subtree of any depth would not do: subtrees nest.)
-    """
-    wide = pl.col("scope") >= _BELOW
-    if not frame.select(wide.any()).item():
-        return frame
-    depth = frame["key"].str.count_matches(_JOINT, literal=True).alias("depth")
-    frame = frame.with_columns(depth)
-    deepest = int(frame["depth"].max() or 0)  # type: ignore[arg-type] # an integer column
-    for level in range(deepest + 1):
-        tops = (pl.col("depth") == level) & wide
-        if not frame.select(tops.any()).item():
-            continue
-        carried = pl.when(tops).then(pl.col("key") + _JOINT).forward_fill()
-        below = pl.col("key").str.starts_with(carried).fill_null(value=False)
-        frame = frame.filter(~below)
-    return frame.drop("depth")
+_BELOW, _SUBTREE = BITS[Scope.BELOW], BITS[Scope.SUBTREE]
+_ACTION = "action"
 
 
 @dataclass(frozen=True, eq=False)
 class Many:
-    """A row set in columns: name and scope, all with one action."""
+    """A row set in columns: name, scope, and whether a row passes or has the zone's `action`."""
 
     frame: pl.DataFrame
     action: Action
@@ -221,8 +35,8 @@ class Many:
         return self.frame.height
 
     def __iter__(self) -> Iterator[Row]:
-        for name, scope in self.frame.select("name", "scope").iter_rows():
-            yield Row(Domain(name), _SCOPES[scope], self.action)
+        for name, scope, passes in self.frame.select("name", "scope", "passes").iter_rows():
+            yield Row(Domain(name), SCOPES[scope], PASSTHRU if passes else self.action)
 
     def sample(self, size: int) -> list[Row]:
         """Return a stratified sample: the ends, the longest, the deepest, and a spread."""
@@ -239,7 +53,7 @@ class Many:
                 _largest(self.frame, names.str.len_bytes(), quarter),
                 _largest(self.frame, names.str.count_matches(".", literal=True), quarter),
             ]
-        ).unique("name", maintain_order=True)
+        ).unique(["name", "scope"], maintain_order=True)
         return spread(list(Many(picked, self.action)), size)
 
 
@@ -252,10 +66,11 @@ def _largest(frame: pl.DataFrame, measure: pl.Series, count: int) -> pl.DataFram
 
 @dataclass(frozen=True, eq=False)
 class TableRows:
-    """The rows of a large zone: `frame` as in `Made`, one action for all."""
+    """The rows of a large zone: name, scope, feeds, passes, as in `rpzctl.merge.Made`."""
 
     frame: pl.DataFrame
     action: Action
+    """of the rows that do not pass"""
     suffix: str = ".parquet"
 
     def __len__(self) -> int:
@@ -266,9 +81,15 @@ class TableRows:
         return Many(self.frame, self.action)
 
     @cached_property
+    def passes(self) -> bool:
+        """Whether any row lets pass what a wider one would block."""
+        return bool(self.frame["passes"].any())
+
+    @cached_property
     def _digest(self) -> str:
         total = hashlib.sha256(str(self.action).encode())
-        for part in self.frame.select("name", "scope").iter_slices(SLICE):
+        columns = ["name", "scope", "passes"] if self.passes else ["name", "scope"]
+        for part in self.frame.select(columns).iter_slices(SLICE):
             text = io.BytesIO()
             part.write_csv(text, include_header=False, quote_style="never")
             total.update(text.getbuffer())
@@ -283,18 +104,27 @@ class TableRows:
         none = self.frame.clear()
         if saved is None:
             return self._diff(self.frame, none, none)
-        old = pl.read_parquet(saved, columns=["name", "scope", "action"])
-        in_old, in_new = _membership(self.frame, old)
-        was = parse_action(old["action"][0]) if old.height else self.action
-        both = self.frame.filter(in_old) if was != self.action else none
-        return self._diff(self.frame.filter(~in_old), old.filter(~in_new), both)
+        old, was = _saved(saved, self.action)
+        in_old, in_new = membership(self.frame, old, ["name", "scope", "passes"])
+        added, removed = self.frame.filter(~in_old), old.filter(~in_new)
+        both = self.frame.filter(in_old & ~self.frame["passes"])
+        changed = both if was != self.action else none
+        # A row that passes now and blocked before, or the reverse, has changed.
+        turned = added.join(removed, on=["name", "scope"], how="semi", maintain_order="left")
+        if turned.height:
+            on = ["name", "scope"]
+            added = added.join(turned, on=on, how="anti", maintain_order="left")
+            removed = removed.join(turned, on=on, how="anti", maintain_order="left")
+            changed = pl.concat([changed.select(turned.columns), turned])
+        return self._diff(added, removed, changed)
 
     def _diff(self, added: pl.DataFrame, removed: pl.DataFrame, changed: pl.DataFrame) -> Diff:
         return Diff(*(Many(part, self.action) for part in (added, removed, changed)))
 
     def save(self, path: Path) -> None:
         """Write the rows to `path` as Parquet, with the action and which feeds list them."""
-        self.frame.with_columns(action=pl.lit(str(self.action))).write_parquet(
+        kind = pl.Enum([str(self.action)])
+        self.frame.with_columns(pl.lit(str(self.action), dtype=kind).alias(_ACTION)).write_parquet(
             path, compression="lz4"
         )
 
@@ -304,18 +134,9 @@ class TableRows:
             self._write(part, out, shapes)
 
     def _write(self, part: pl.DataFrame, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
-        shape = shapes[self.action]
-        name = pl.col("name")
-        exact = _expanded(shape, name)
-        below = _expanded(shape, pl.concat_str(pl.lit("*."), name))
-        scope = pl.col("scope")
-        text = (
-            pl.when(scope == _SUBTREE)
-            .then(pl.concat_str(exact, below))
-            .when(scope == _BELOW)
-            .then(below)
-            .otherwise(exact)
-        )
+        text = _records(shapes[self.action])
+        if self.passes:
+            text = pl.when("passes").then(_records(shapes[PASSTHRU])).otherwise(text)
         part.select(text).write_csv(
             out, include_header=False, quote_style="never", line_terminator=""
         )
@@ -345,13 +166,21 @@ class TableRows:
         return [printable(fault, 300) for fault in faults]
 
 
-def _membership(new: pl.DataFrame, old: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """Return which rows of `new` are in `old`, and which of `old` are in `new`: name and scope.
+def _saved(path: Path, action: Action) -> tuple[pl.DataFrame, Action]:
+    """Return the rows that `TableRows.save` wrote, and the action of those that do not pass."""
+    old = pl.read_parquet(path)
+    was = parse_action(str(old[_ACTION][0])) if old.height else action
+    if "passes" not in old.columns:  # by a version that let nothing pass
+        old = old.with_columns(passes=pl.lit(value=False))
+    return old.select("name", "scope", "feeds", "passes"), was
+
+
+def membership(new: pl.DataFrame, old: pl.DataFrame, on: list[str]) -> tuple[pl.Series, pl.Series]:
+    """Return which rows of `new` are in `old`, and which of `old` in `new`, by the columns `on`.
 
     By hash, then proved: both frames are in the same order, so what they share must be the same
     column; if it is not, two names collided, and the names themselves are compared.
     """
-    on = ["name", "scope"]
     left, right = new.select(on).hash_rows(), old.select(on).hash_rows()
     # Most rows are in both as a rule: those that are not stand alone among the sorted hashes.
     each = pl.concat([left, right]).sort()
@@ -384,6 +213,20 @@ def _odd_lines(text: bytes) -> list[str]:
     good = pl.col("line").str.contains(f"^{RECORD_PATTERN}$").fill_null(value=False)
     odd = lines.lazy().filter(~good).collect(engine="streaming")["line"]
     return [line or "" for line in odd.head(5)]
+
+
+def _records(shape: Shape) -> pl.Expr:
+    """Return the records of a column of names and scopes."""
+    name, scope = pl.col("name"), pl.col("scope")
+    exact = _expanded(shape, name)
+    below = _expanded(shape, pl.concat_str(pl.lit("*."), name))
+    return (
+        pl.when(scope == _SUBTREE)
+        .then(pl.concat_str(exact, below))
+        .when(scope == _BELOW)
+        .then(below)
+        .otherwise(exact)
+    )
 
 
 def _expanded(shape: Shape, owner: pl.Expr) -> pl.Expr:

@@ -95,6 +95,12 @@ def _tell(done: "SyncOutcome", titles: list[str]) -> None:
                 f"{report.origin}: guards left out {report.stopped} names: {first}"
                 + (", ..." if report.stopped > 3 else "")  # noqa: PLR2004 - as shown
             )
+        if report.excepted:
+            show.note(f"{report.origin}: {report.excepted} names are excepted by a feed")
+        if report.few:
+            show.note(f"{report.origin}: {report.few} names are listed by too few feeds")
+        for stop in report.told[:3]:
+            show.note(f"{report.origin}: blocks {stop.subject}, which {stop.reason}")
         if report.too_long:
             show.note(f"{report.origin}: {report.too_long} names are too long for the zone")
     if done.outcome.published:

@@ -9,9 +9,9 @@ import re
 
 from rpzctl.formats.lines import COMMENT, Line, LineFormat, Shape
 from rpzctl.formats.networks import network
-from rpzctl.formats.parsed import BITS, Entry, Options
+from rpzctl.formats.parsed import Entry, Options
 from rpzctl.names import NameFault, parse
-from rpzctl.rpz import Scope
+from rpzctl.rpz import BITS, Scope
 
 _WIDE = BITS[Scope.SUBTREE]
 _COSMETIC = re.compile(r"#[@?$%]{0,2}#|\$\$")

@@ -8,9 +8,9 @@ begin, are no entries.
 import ipaddress
 
 from rpzctl.formats.lines import COMMENT, NAME, Line, LineFormat, Shape
-from rpzctl.formats.parsed import BITS, Entry, Options
+from rpzctl.formats.parsed import Entry, Options
 from rpzctl.names import NameFault, parse
-from rpzctl.rpz import Scope
+from rpzctl.rpz import BITS, Scope
 
 _EXACT = BITS[Scope.EXACT]
 _OWN = frozenset(

@@ -4,9 +4,9 @@ import re
 
 from rpzctl.formats.lines import Line
 from rpzctl.formats.networks import network
-from rpzctl.formats.parsed import BITS, SILENT, Entry
+from rpzctl.formats.parsed import SILENT, Entry
 from rpzctl.names import NameFault, paste
-from rpzctl.rpz import Scope
+from rpzctl.rpz import BITS, Scope
 
 PATH = "a path on a host that may serve others, too (whole_hosts)"
 _ADDRESS = re.compile(

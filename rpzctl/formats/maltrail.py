@@ -8,8 +8,8 @@ import re
 
 from rpzctl.formats.indicators import indicator
 from rpzctl.formats.lines import COMMENT, Line, LineFormat, Shape
-from rpzctl.formats.parsed import BITS, Options
-from rpzctl.rpz import Scope
+from rpzctl.formats.parsed import Options
+from rpzctl.rpz import BITS, Scope
 
 _WIDE = BITS[Scope.SUBTREE]
 

@@ -6,9 +6,9 @@ below it away; one that it forwards is an exception. Statements may span lines.
 
 import re
 
-from rpzctl.formats.parsed import BITS, Entry, Gathered, Options, Parsed
+from rpzctl.formats.parsed import Entry, Gathered, Options, Parsed
 from rpzctl.names import NameFault, parse
-from rpzctl.rpz import Scope
+from rpzctl.rpz import BITS, Scope
 
 name = "named"
 summary = 'zone "name" { ... }; statements of named.conf: the name and all below it'

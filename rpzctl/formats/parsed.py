@@ -8,15 +8,11 @@ from typing import NamedTuple
 import polars as pl
 
 from rpzctl.names import printable
-from rpzctl.rpz import Scope
 
 KEPT_REJECTS = 1000
 """so many rejects of a feed are kept; all are counted"""
 SILENT = 0
 """scope of a name of which the format does not say whether what is below it is meant, too"""
-BITS = {Scope.EXACT: 1, Scope.BELOW: 2, Scope.SUBTREE: 3}
-"""Scopes as they stand in columns: bit 1 for the name itself, bit 2 for what is below it. Those of
-two entries about one name are united by "or"."""
 SCHEMA = {"name": pl.String, "scope": pl.UInt8, "allow": pl.Boolean}
 
 
@@ -25,7 +21,7 @@ class Entry(NamedTuple):
 
     name: str
     scope: int = SILENT
-    """`SILENT` or of `BITS`"""
+    """`SILENT` or of `rpzctl.rpz.BITS`"""
     allow: bool = False
     """an exception: no feed may block it"""
 

@@ -11,9 +11,9 @@ from functools import partial
 
 from rpzctl.formats.lines import COMMENT, Line, LineFormat, Shape
 from rpzctl.formats.networks import network
-from rpzctl.formats.parsed import BITS, Entry, Options, Parsed
+from rpzctl.formats.parsed import Entry, Options, Parsed
 from rpzctl.names import NameFault, parse
-from rpzctl.rpz import Scope
+from rpzctl.rpz import BITS, Scope
 
 name = "rpz"
 summary = "a response policy zone: owner CNAME . and other actions, one record a line"

@@ -8,9 +8,9 @@ import re
 from functools import partial
 
 from rpzctl.formats.lines import COMMENT, Line, LineFormat, Shape
-from rpzctl.formats.parsed import BITS, Entry, Options, Parsed
+from rpzctl.formats.parsed import Entry, Options, Parsed
 from rpzctl.names import NameFault, parse
-from rpzctl.rpz import Scope
+from rpzctl.rpz import BITS, Scope
 
 _WIDE = BITS[Scope.SUBTREE]
 _BLOCKS = (

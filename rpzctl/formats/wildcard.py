@@ -5,9 +5,9 @@ Publishers switch between the three forms without notice (HaGeZi did in 2026-05)
 
 from rpzctl.formats.domains import COMMENTS, without_comment
 from rpzctl.formats.lines import COMMENT, NAME, Line, LineFormat, Shape
-from rpzctl.formats.parsed import BITS, Entry, Options
+from rpzctl.formats.parsed import Entry, Options
 from rpzctl.names import NameFault, parse
-from rpzctl.rpz import Scope
+from rpzctl.rpz import BITS, Scope
 
 _WIDE = BITS[Scope.SUBTREE]
 

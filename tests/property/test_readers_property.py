@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rpzctl import formats
 from rpzctl.formats import KEPT_REJECTS, READERS, SILENT, Options, Parsed, Reader
-from rpzctl.formats.parsed import BITS
 from rpzctl.names import parse
+from rpzctl.rpz import BITS
 
 OPTIONS = st.builds(
     Options,

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpzctl import suffixes, table
-from rpzctl.formats.parsed import BITS, Entry, frame
+from rpzctl import merge, suffixes, table
+from rpzctl.column_guards import Judges
+from rpzctl.formats.parsed import Entry, frame
 from rpzctl.guards import Protected
 from rpzctl.names import Domain, ancestors
-from rpzctl.rpz import Action, Kind, Scope, parse_action
+from rpzctl.rpz import BITS, Action, Kind, Scope, parse_action
 
 NXDOMAIN = Action(Kind.NXDOMAIN)
 SHAPES = {NXDOMAIN: ("", " CNAME .\n")}
@@ -23,12 +24,12 @@ NOBODY = Protected({})
 Listed = list[tuple[list[str], bool]]
 
 
-def combine(listed: Listed, protected: Protected = NOBODY, origin: str = "x.rpz") -> table.Made:
+def combine(listed: Listed, protected: Protected = NOBODY, origin: str = "x.rpz") -> merge.Made:
     sources = [
-        table.Source(f"f{n}", frame(Entry(name) for name in names), subdomains)
+        merge.Source(f"f{n}", frame(Entry(name) for name in names), subdomains)
         for n, (names, subdomains) in enumerate(listed)
     ]
-    return table.combine(sources, origin, SUFFIXES, protected)
+    return merge.combine(sources, origin, Judges(SUFFIXES, protected))
 
 
 def reference(listed: Listed, protected: set[str]) -> dict[str, tuple[bool, int]]:
@@ -51,9 +52,9 @@ def reference(listed: Listed, protected: set[str]) -> dict[str, tuple[bool, int]
     return {n: v for n, v in kept.items() if not any(a in wide for a in ancestors(n))}
 
 
-def as_dict(made: table.Made) -> dict[str, tuple[bool, int]]:
+def as_dict(made: merge.Made) -> dict[str, tuple[bool, int]]:
     wide = BITS[Scope.SUBTREE]
-    return {name: (scope == wide, feeds) for name, scope, feeds in made.frame.iter_rows()}
+    return {name: (scope == wide, feeds) for name, scope, feeds, _ in made.frame.iter_rows()}
 
 
 LABEL = st.sampled_from(["a", "b", "a-b", "x", "y1", "_z"])
@@ -122,7 +123,7 @@ def test_what_a_format_says_of_subdomains_is_kept() -> None:
             Entry("a.wide.com", below),
         ]
     )
-    made = table.combine([table.Source("f", listed)], "x.rpz", SUFFIXES, NOBODY)
+    made = merge.combine([merge.Source("f", listed)], "x.rpz", Judges(SUFFIXES, NOBODY))
     assert {
         "silent.com": exact,
         "exact.com": exact,
@@ -134,13 +135,15 @@ def test_what_a_format_says_of_subdomains_is_kept() -> None:
     assert "*.below.com nxdomain" in rows
     assert "exact.com nxdomain (exact)" in rows
     for setting, bits in ((True, wide), (False, exact)):
-        made = table.combine([table.Source("f", listed, setting)], "x.rpz", SUFFIXES, NOBODY)
+        made = merge.combine(
+            [merge.Source("f", listed, setting)], "x.rpz", Judges(SUFFIXES, NOBODY)
+        )
         assert {bits} == set(made.frame["scope"])
 
 
 def test_a_name_below_only_is_written_as_a_wildcard(tmp_path: Path) -> None:
     listed = frame([Entry("a.com", BITS[Scope.BELOW]), Entry("b.com", BITS[Scope.SUBTREE])])
-    made = table.combine([table.Source("f", listed)], "x.rpz", SUFFIXES, NOBODY)
+    made = merge.combine([merge.Source("f", listed)], "x.rpz", Judges(SUFFIXES, NOBODY))
     path = tmp_path / "zone"
     with path.open("wb") as out:
         table.TableRows(made.frame, NXDOMAIN).write(out, SHAPES)
@@ -185,7 +188,7 @@ def test_names_that_collide_by_hash_are_still_told_apart(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pl.DataFrame, "hash_rows", same)
     old, new = rows(["a.com", "b.com"]).frame, rows(["b.com", "c.com"]).frame
-    in_old, in_new = table._membership(new, old)
+    in_old, in_new = table.membership(new, old, ["name", "scope"])
     assert ([True, False], [False, True]) == (in_old.to_list(), in_new.to_list())
 
 

@@ -1,0 +1,207 @@
+"""Feeds to the table of a policy zone: merged, guarded, excepted, collapsed. The bulk lane.
+
+Everything follows one order, that of reversed labels (see `rpzctl.ranges`), so that guards,
+exceptions and collapse are ranges, and BIND loads a file in it fastest.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from rpzctl.column_guards import Judges, guard
+from rpzctl.exceptions import Allow
+from rpzctl.formats.parsed import SILENT
+from rpzctl.guards import Stop
+from rpzctl.lift import lift, passes
+from rpzctl.ranges import JOINT, key_of
+from rpzctl.rpz import BITS, Scope, longest_name
+
+EXACT, BELOW, SUBTREE = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
+
+
+class Source(NamedTuple):
+    """One feed's part of a policy zone."""
+
+    feed: str
+    names: pl.DataFrame
+    """name and scope, as a reader gives them"""
+    subdomains: bool | None = None
+    """whether what is below each name is meant; None: as the format says, or else not"""
+    threat: bool = True
+    """top sites are refused from it, not only reported"""
+
+
+class Made(NamedTuple):
+    """A zone's table, and what was left out of it."""
+
+    frame: pl.DataFrame
+    """name, scope (see `rpzctl.formats.parsed.BITS`), feeds (bit n: the n-th source), passes (the
+    row lets pass what a wider row would block); sorted canonically"""
+    merged: pl.DataFrame
+    """row, name, scope and feeds of all that was listed, before anything was left out"""
+    fates: tuple[tuple[str, pl.Series], ...]
+    """why rows of `merged` were left out: a word, and their numbers"""
+    stops: tuple[Stop, ...]
+    stopped: int
+    told: tuple[Stop, ...]
+    """what is blocked though it is a top site"""
+    too_long: int
+    covered: int
+    """names left out because a listed parent covers them"""
+    excepted: int
+    """names left out because a feed excepts them"""
+    few: int
+    """names left out because too few feeds list them"""
+
+
+def combine(
+    sources: Sequence[Source],
+    origin: str,
+    judges: Judges,
+    allows: Sequence[Allow] = (),
+    min_feeds: int = 1,
+) -> Made:
+    """Return the table of a policy zone: validated names in, then guarded, then collapsed.
+
+    In that order: collapsed first, one stray ``com`` would swallow every name below it before a
+    guard throws it out.
+    """
+    merged = _merge(sources, apart=min_feeds > 1).with_row_index("row")
+    listed = merged if min_feeds == 1 else consensus(merged, min_feeds)
+    agreed = listed.filter(pl.col("scope") > 0) if min_feeds > 1 else listed
+    if min_feeds > 1:  # what is written down of a name is what its feeds agree on, if they do
+        scope = pl.when(listed["scope"] > 0).then(listed["scope"]).otherwise(pl.col("scope"))
+        merged = merged.with_columns(scope=scope)
+    threats = sum(1 << place for place, source in enumerate(sources) if source.threat)
+    judged = guard(agreed, judges, threats)
+    fits = pl.col("name").str.len_bytes() <= longest_octets(origin)
+    fitting = judged.frame.filter(fits)
+    lifted = lift(fitting, allows)
+    collapsed = collapse(lifted)
+    frame = passes(collapsed, allows, origin)
+    fates = (
+        ("few", _gone(merged, agreed)),
+        *((word, rows) for word, rows in judged.fates),
+        ("too-long", _gone(judged.frame, fitting)),
+        ("excepted", _gone(fitting, lifted)),
+    )
+    return Made(
+        frame=frame.select("name", "scope", "feeds", "passes"),
+        merged=merged.select("row", "name", "scope", "feeds"),
+        fates=tuple((word, rows) for word, rows in fates if len(rows)),
+        stops=judged.stops,
+        stopped=agreed.height - judged.frame.height,
+        told=judged.told,
+        too_long=judged.frame.height - fitting.height,
+        covered=lifted.height - collapsed.height,
+        excepted=fitting.height - lifted.height,
+        few=merged.height - agreed.height,
+    )
+
+
+def longest_octets(origin: str) -> pl.Expr:
+    """Return how long the names of a frame may be in the zone `origin`."""
+    return (
+        pl.when(pl.col("scope") >= BELOW)
+        .then(longest_name(origin, Scope.SUBTREE))
+        .otherwise(longest_name(origin, Scope.EXACT))
+    )
+
+
+def _gone(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
+    """Return the numbers of the rows of `before` that are not in `after`."""
+    if before.height == after.height:
+        return pl.Series([], dtype=pl.UInt32)
+    return before.select("row").join(after.select("row"), on="row", how="anti")["row"]
+
+
+def _merge(sources: Sequence[Source], *, apart: bool) -> pl.DataFrame:
+    """Return each name once: its key, what of it is meant, which sources list it.
+
+    With `apart` also exact and below: which sources list the name itself, and what is below it.
+    """
+    masks = {"feeds": SUBTREE, **({"exact": EXACT, "below": BELOW} if apart else {})}
+    columns = [
+        source.names.lazy()
+        .select("name", scope=_meant(source.subdomains))
+        .with_columns(
+            pl.when(pl.col("scope") & bits > 0)
+            .then(pl.lit(1 << place, dtype=pl.UInt64))
+            .otherwise(pl.lit(0, dtype=pl.UInt64))
+            .alias(mask)
+            if apart
+            else pl.lit(1 << place, dtype=pl.UInt64).alias(mask)
+            for mask, bits in masks.items()
+        )
+        for place, source in enumerate(sources)
+    ]
+    if not columns:
+        empty = {"name": pl.String, "scope": pl.UInt8, **dict.fromkeys(masks, pl.UInt64)}
+        return pl.DataFrame(schema={**empty, "key": pl.String})
+    key = key_of(pl.col("name"))
+    united = [pl.col(column).bitwise_or() for column in ("scope", *masks)]
+    if len(columns) > 1:
+        union = pl.concat(columns).group_by("name").agg(united)
+        return union.with_columns(key=key).sort("key").collect(engine="streaming")
+    # One source lists few names twice: neighbours are compared, which is cheaper than hashing.
+    merged = columns[0].with_columns(key=key).sort("key").collect(engine="streaming")
+    again = merged["key"].eq_missing(merged["key"].shift(1))
+    if not again.any():
+        return merged
+    return merged.group_by("name", "key", maintain_order=True).agg(united).select(merged.columns)
+
+
+def consensus(merged: pl.DataFrame, least: int) -> pl.DataFrame:
+    """Return `merged` with the scope that at least `least` feeds agree on; 0: none.
+
+    A feed that lists a parent's subtree lists what is below it, too. `merged` has the columns
+    exact and below: which feeds list the name itself, and what is below it.
+    """
+    frame = merged.with_columns(depth=pl.col("key").str.count_matches(JOINT, literal=True))
+    deepest = int(frame["depth"].max() or 0)  # type: ignore[arg-type] # an integer column
+    for level in range(deepest + 1):
+        tops = (pl.col("depth") == level) & (pl.col("below") > 0)
+        if not frame.select(tops.any()).item():
+            continue
+        carried = pl.when(tops).then(pl.col("key") + JOINT).forward_fill()
+        masks = pl.when(tops).then(pl.col("below")).forward_fill()
+        under = pl.col("key").str.starts_with(carried).fill_null(value=False)
+        more = pl.when(under).then(masks).otherwise(pl.lit(0, pl.UInt64))
+        frame = frame.with_columns(exact=pl.col("exact") | more, below=pl.col("below") | more)
+    agreed = [
+        (pl.col(column).bitwise_count_ones() >= least).cast(pl.UInt8) * bit
+        for column, bit in (("exact", EXACT), ("below", BELOW))
+    ]
+    return frame.with_columns(scope=agreed[0] | agreed[1]).drop("depth")
+
+
+def _meant(subdomains: bool | None) -> pl.Expr:
+    """Return the scope of a source's names, with the feed's setting in force."""
+    if subdomains is None:
+        scope = pl.col("scope")
+        return pl.when(scope == SILENT).then(pl.lit(EXACT, pl.UInt8)).otherwise(scope)
+    return pl.lit(SUBTREE if subdomains else EXACT, dtype=pl.UInt8)
+
+
+def collapse(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the names that are below a name whose subtree is listed.
+
+    `frame` is sorted by its column key. Level by level from the top: the last listed subtree of
+    that depth is carried forward, and a row whose key begins with it is below it. (The last
+    subtree of any depth would not do: subtrees nest.)
+    """
+    wide = pl.col("scope") >= BELOW
+    if not frame.select(wide.any()).item():
+        return frame
+    depth = frame["key"].str.count_matches(JOINT, literal=True).alias("depth")
+    frame = frame.with_columns(depth)
+    deepest = int(frame["depth"].max() or 0)  # type: ignore[arg-type] # an integer column
+    for level in range(deepest + 1):
+        tops = (pl.col("depth") == level) & wide
+        if not frame.select(tops.any()).item():
+            continue
+        carried = pl.when(tops).then(pl.col("key") + JOINT).forward_fill()
+        below = pl.col("key").str.starts_with(carried).fill_null(value=False)
+        frame = frame.filter(~below)
+    return frame.drop("depth")
