@@ -107,44 +107,6 @@ def test_nothing_new_leaves_no_trace(site: Site, publisher: Publisher) -> None:
     assert publisher.asked[-1][1]["User-Agent"].startswith("rpzctl/")
 
 
-def broken_days(publisher: Publisher) -> dict[str, str]:
-    """Return the URL of each bad day, by what must be said of it."""
-    few = b"".join(b"0.0.0.0 n%d.bad.example\n" % n for n in range(8))
-    many = b"".join(b"0.0.0.0 m%d.bad.example\n" % n for n in range(4000))
-    return {
-        "HTTP status 404": publisher.url("/missing"),
-        "HTTP status 500": publisher.fails("/broken", 500),
-        "is empty": publisher.gives("/empty", b""),
-        "is a web page": publisher.gives("/page", b"<!DOCTYPE html><html><body>0.0.0.0 x.y"),
-        "is binary": publisher.gives("/binary", b"0.0.0.0 a.example\n\0\1\2"),
-        "is a Git LFS pointer": publisher.gives("/lfs", b"version https://git-lfs.github.com/x\n"),
-        "is packed by gzip": publisher.gives("/packed", b"\x1f\x8b\x08rest"),
-        "peer closed connection": publisher.cuts_short("/cut", GOOD),
-        "has 0 names": publisher.gives("/comments", b"# nothing but this\n"),
-        "lines are hosts": publisher.gives("/junk", GOOD + b"some junk here\n" * 500),
-        "went from 400 to 8 names": publisher.gives("/shrunk", few),
-        "went from 400 to 4000 names": publisher.gives("/grown", many),
-        "redirects": publisher.redirects("/loop", publisher.url("/loop")),
-        "ConnectError": "http://127.0.0.1:1/list",
-    }
-
-
-def test_a_publishers_bad_day_keeps_the_last_good_copy(site: Site, publisher: Publisher) -> None:
-    define(site, "web", publisher.gives("/list", GOOD))
-    local(site, "other", b"0.0.0.0 other.example\n", zone="ads")
-    site.ok("sync")
-    zone = (site.output / "current" / "malware.rpz.zone").read_bytes()
-    for number, (said, url) in enumerate(broken_days(publisher).items()):
-        define(site, "web", url)
-        local(site, "other", b"0.0.0.0 other%d.example\n" % number, zone="ads", max_change=0)
-        done = site.ok("sync")
-        assert said in done.stderr, (said, done)
-        assert "keeps its 400 names" in done.stderr
-        assert zone == (site.output / "current" / "malware.rpz.zone").read_bytes(), said
-        assert "NXDOMAIN" == site.answer("n7.bad.example"), said
-        assert "NXDOMAIN" == site.answer(f"other{number}.example"), "the other feed goes on"
-
-
 def test_when_every_feed_fails_the_exit_code_says_so(site: Site, publisher: Publisher) -> None:
     define(site, "web", publisher.url("/missing"))
     done = site.cli("sync")

@@ -1,5 +1,6 @@
 """Fetching, each bound and each fault, against real servers on loopback."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rpzctl import __version__
+from rpzctl import __version__, formats
 from rpzctl.catalogue import Feed
 from rpzctl.fetch import Fetched, Limits, Validators, fetch
 from rpzctl.fetch.together import fetching
@@ -278,3 +279,61 @@ def test_few_fetches_at_a_time_go_to_one_host(publisher: Publisher, tmp_path: Pa
         assert LIST == results[-1].result().data, "another host is not held up"
         assert [LIST] * 9 == [result.result().data for result in results]
     assert 2 == most
+
+
+UUIDS = [f"{n:08x}-7f6b-48ee-b726-400a326ad9b5" for n in range(5)]
+
+
+def manifest(publisher: Publisher, **events: bytes) -> str:
+    """Publish a MISP feed; the later an event stands, the newer it is."""
+    for uuid, event in events.items():
+        publisher.gives(f"/feed/{uuid}.json", event)
+    told = {uuid: {"timestamp": str(100 + n), "Orgc": {}} for n, uuid in enumerate(events)}
+    return publisher.gives("/feed/manifest.json", json.dumps(told).encode(), etag='"m1"')
+
+
+def event(name: str) -> bytes:
+    attribute = {"type": "domain", "value": name, "to_ids": True}
+    return json.dumps({"Event": {"Attribute": [attribute]}}).encode()
+
+
+def test_a_misp_manifest_is_followed_to_its_events(publisher: Publisher) -> None:
+    events = {uuid: event(f"n{n}.bad.example") for n, uuid in enumerate(UUIDS)}
+    url = manifest(publisher, **events)
+    first = got(url, format="misp")
+    assert first.data is not None
+    names = formats.read(first.data, "misp").names["name"].to_list()
+    assert [f"n{n}.bad.example" for n in (4, 3, 2, 1, 0)] == names, "the newest first"
+    asked = len(publisher.asked)
+    again = fetch(feed(url, format="misp"), first.validators, ONCE)
+    assert (True, asked + 1) == (again.unchanged, len(publisher.asked))
+    small = ONCE._replace(octets=len(event("n0.bad.example")) * 4)
+    assert f"more than {small.octets} octets" == got(url, small, format="misp").fault
+
+
+def test_one_bad_event_keeps_the_whole_feed(publisher: Publisher) -> None:
+    url = manifest(publisher, **{uuid: event("a.example") for uuid in UUIDS})
+    publisher.fails(f"/feed/{UUIDS[2]}.json", 404)
+    assert "HTTP status 404" == got(url, format="misp").fault
+    publisher.gives(f"/feed/{UUIDS[2]}.json", b"{")
+    assert "event 3 of the manifest is not JSON" == got(url, format="misp").fault
+    publisher.gives(f"/feed/{UUIDS[2]}.json", b"[]")
+    assert "event 3 of the manifest is no event" == got(url, format="misp").fault
+
+
+@pytest.mark.parametrize(
+    "uuid", ["../../etc/passwd", "https://evil.example/x", "", UUIDS[0] + "\n"]
+)
+def test_a_manifest_names_events_by_uuid_alone(publisher: Publisher, uuid: str) -> None:
+    url = publisher.gives("/manifest.json", json.dumps({UUIDS[0]: {}, uuid: {}}).encode())
+    fault = got(url, format="misp").fault
+    assert "the manifest names an event by something that is no UUID" == fault
+    assert ["/manifest.json"] == [path for path, _ in publisher.asked]
+
+
+def test_a_manifest_may_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({UUIDS[0]: {}}))
+    (tmp_path / f"{UUIDS[0]}.json").write_bytes(event("here.example"))
+    data = got((tmp_path / "manifest.json").as_uri(), format="misp").data
+    assert data is not None
+    assert ["here.example"] == formats.read(data, "misp").names["name"].to_list()

@@ -12,6 +12,7 @@ import pytest
 from rpzctl import formats, network_guards, shape
 from rpzctl.catalogue import Feed
 from rpzctl.formats import Options
+from rpzctl.unpack import unpack
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "feeds"
 ABSENT = "the field's real feeds are not beside the checkout"
@@ -157,14 +158,8 @@ FEEDS = [
     ("urls/phishing-database/phishing-links-INVALID.txt", "urls", Counts(0, 0, 0, 0, 5)),
     ("wildcard/1hosts/wildcards.txt", "wildcard", Counts(51280, 0, 0, 0, 0)),
 ]
-UNREADABLE = {
-    "bad/domain2multi-pl00.txt.xz": "Git LFS pointer",
-    "compressed/ransomware.txt.bz2": "packed",
-    "compressed/ransomware.txt.gz": "packed",
-    "compressed/ransomware.txt.xz": "packed",
-    "compressed/ransomware.txt.zip": "packed",
-    "compressed/ransomware.txt.zst": "packed",
-}
+PACKED = {f"compressed/ransomware.txt.{end}" for end in ("bz2", "gz", "xz", "zip", "zst")}
+UNREADABLE = {"bad/domain2multi-pl00.txt.xz": "Git LFS pointer"}
 NO_FEEDS = {"SOURCES.md", "guard/publicsuffix/public_suffix_list.dat"}
 
 
@@ -189,7 +184,18 @@ def test_real_feeds(path: str, form: str, counts: Counts) -> None:
 @needs_samples
 def test_every_file_is_read_or_known_to_be_no_feed() -> None:
     there = {p.relative_to(SAMPLES).as_posix() for p in SAMPLES.rglob("*") if p.is_file()}
-    assert there == {path for path, _, _ in FEEDS} | set(UNREADABLE) | NO_FEEDS
+    assert there == {path for path, _, _ in FEEDS} | PACKED | set(UNREADABLE) | NO_FEEDS
+
+
+@needs_samples
+@pytest.mark.parametrize("path", sorted(PACKED))
+def test_packed_feeds_hold_what_the_plain_one_holds(path: str) -> None:
+    plain = (SAMPLES / "hosts/blocklistproject/ransomware.txt").read_bytes()
+    packed = unpack((SAMPLES / path).read_bytes(), 1 << 20)
+    assert 1904 == formats.read(packed, "hosts").names.height
+    assert set(formats.read(plain, "hosts").names["name"]) == set(
+        formats.read(packed, "hosts").names["name"]
+    )
 
 
 @needs_samples

@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.servers import bare_site
 
 HEAVY = ("polars", "httpx", "rich", "dns", "jinja2", "tomlkit", "pydantic", "idna")
 SHOW = (
@@ -47,3 +50,20 @@ def test_version_and_help_import_nothing_heavy(option: str) -> None:
 def test_an_ascii_name_is_parsed_without_idna() -> None:
     code = "from rpzctl.names import paste; paste('https://Evil[.]example/x')"
     assert set() == imported(code) & set(HEAVY)
+
+
+def test_a_sync_with_nothing_due_imports_no_network_and_no_columns(tmp_path: Path) -> None:
+    site = bare_site(tmp_path / "site")
+    (tmp_path / "list").write_text("0.0.0.0 c2.bad.example\n")
+    (site.repo / "feeds" / "one.toml").write_text(
+        f'url = "{(tmp_path / "list").as_uri()}"\nformat = "hosts"\nzone = "malware"\n'
+        'enabled = true\nevery = "1d"\n'
+    )
+    assert "new copy" in site.ok("sync", "--no-reload").stderr
+    command = ["--config", str(site.config), "sync", "--no-reload"]
+    code = (
+        "import contextlib, io; from rpzctl.cli import run\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):"
+        f" assert run({command!r}) == 0"
+    )
+    assert set() == imported(code) & {"polars", "httpx", "asyncio", "zstandard", "rich"}
