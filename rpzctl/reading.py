@@ -72,7 +72,8 @@ def _octets(source: str, form: str | None, member: str) -> bytes:
     try:
         feed = Feed.model_validate(keys)
     except ValidationError as fault:
-        raise UsageFault(f"cannot read {source}", details=fault_lines(fault, Feed)) from None
+        shown = source.rpartition("@")[2]  # before it may stand a password
+        raise UsageFault(f"cannot read {shown}", details=fault_lines(fault, Feed)) from None
     got = fetch.fetch(feed, fetch.Validators())
     if got.data is None:
         raise RpzctlError(f"cannot read {source}: {got.fault}")

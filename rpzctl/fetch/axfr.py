@@ -98,12 +98,12 @@ def _key(feed: Feed) -> Any:  # noqa: ANN401 - dnspython is imported where it is
     place = f"${feed.secret_env}" if feed.secret_env else str(feed.secret_file)
     found = _KEY.match(text)
     if not found:
-        raise Broken(f"{place} holds no TSIG key as tsig-keygen writes it")
+        raise Broken(f"{place} holds no TSIG key as tsig-keygen writes it", asked=False)
     try:
         key = dns.tsig.Key(found[1], found[3], found[2])
         dns.tsig.get_context(key)  # type: ignore[no-untyped-call]
     except (binascii.Error, ValueError, NotImplementedError, dns.exception.DNSException):
-        raise Broken(f"the TSIG key in {place} cannot be used") from None
+        raise Broken(f"the TSIG key in {place} cannot be used", asked=False) from None
     return key
 
 
