@@ -76,13 +76,20 @@ def feeds() -> str:
         "# Feed definitions\n\n`feeds/NAME.toml` in the policy repo, before shipped ones.\n\n",
         "| key | default | meaning |\n|---|---|---|\n",
         *_keys(catalogue.Feed),
-        "\n## Shipped\n\nAll are off until `rpzctl feeds enable NAME`.\n\n",
-        "| feed | zone | format | licence |\n|---|---|---|---|\n",
+        "\n## Shipped\n\nAll are off until `rpzctl feeds enable NAME`. How to choose: ",
+        "[feeds](../feeds.md). Terms are those that publishers state; where they are not known ",
+        "here, read them.\n\n",
+        "| feed | zone | kind | format | licence | commercial use | interval |\n",
+        "|---|---|---|---|---|---|---|\n",
     ]
     for path in sorted(shipped.folder("feeds").glob("*.toml")):
         feed = catalogue.read(path)
         title = f"[{feed.title}]({feed.homepage})" if feed.homepage else str(feed.title)
-        parts.append(f"| `{feed.name}`: {title} | {feed.zone} | {feed.format} | {feed.licence} |\n")
+        allowed = {None: "not known", True: "yes", False: "**no**"}[feed.commercial]
+        parts.append(
+            f"| `{feed.name}`: {title} | {feed.zone} | {feed.kind} | {feed.format} | "
+            f"{feed.licence} | {allowed} | {feed.every or '-'} |\n"
+        )
     return "".join(parts)
 
 

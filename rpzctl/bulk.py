@@ -176,7 +176,7 @@ def _inputs(
     """Return a digest of all that a group's zone is made from."""
     settings = config.group.get(group.name)
     return digest_of(
-        [(f.name, r.sha256, read_as(f), f.subdomains, f.kind) for f, r in group.feeds],
+        [(f.name, r.sha256, read_as(f), f.subdomains, f.kind, r.expires) for f, r in group.feeds],
         drawn.frame,
         [(str(action), shape) for action, shape in drawn.shapes.items()],
         judges_digest(config),
@@ -289,9 +289,11 @@ def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     from rpzctl import formats, shape
 
     store = snapshots(config)
-    parsed = formats.read(store.data(feed.name), feed.format, formats.Options(**feed.reading))
-    count = parsed.names.height
-    fault = shape.fault_of_names(feed, parsed) or shape.fault_of_swing(feed, record.names, count)
+    checked = times.parse(record.last_checked).timestamp() if record.last_checked else 0
+    options = formats.Options(**feed.reading, now=int(checked))  # later expiries are for sync
+    parsed = formats.read(store.data(feed.name), feed.format, options)
+    fault = shape.fault_of_names(feed, parsed)
+    fault = fault or shape.fault_of_swing(feed, record.size, shape.size(parsed))
     if fault is not None and store.names_file(feed.name).is_file():
         fault = f"{fault}; keeps the names that were read before"
         return ReadAgain(None, store.exceptions(feed.name) or b"", fault)

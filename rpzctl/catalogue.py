@@ -19,7 +19,6 @@ from pydantic import (
 from rpzctl import shipped, times
 from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
 from rpzctl.errors import UsageFault
-from rpzctl.files import write_aside
 from rpzctl.names import parse
 
 SCHEMES = ("https", "http", "file", "axfr")
@@ -55,6 +54,8 @@ _USES = {
     "urls": ("whole_hosts",),
 }
 """the keys of a definition that say how to read it, by the formats that know them"""
+READING = tuple(sorted({key for known in _USES.values() for key in known}))
+"""all of them"""
 Column = Annotated[int, Field(strict=True, ge=1)] | Line
 FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
 
@@ -132,11 +133,12 @@ class Feed(BaseModel):
     enabled: bool = False
     """fetched by sync, and part of the policy"""
     min_names: Annotated[int, Field(ge=0)] = 1
-    """fewer names than this, and the feed keeps its last good copy"""
+    """fewer names, exceptions and networks than this, and the feed keeps its last good copy"""
     max_change: Annotated[int, Field(ge=0, le=100_000)] = 30
-    """percent by which its number of names may rise or fall in one step; 0: any"""
+    """percent by which its number of names, exceptions or networks may rise or fall in one step; 0:
+    any, and nothing depends on what its header says of its size"""
     min_change: Annotated[int, Field(ge=0)] = 100
-    """a change by fewer names than this is never too much"""
+    """a change by fewer than this is never too much"""
     kind: Literal["threat", "ads", "policy"] = "threat"
     """what its names are; a threat feed may not block a top site; of others it is only told"""
     exceptions: bool = True
@@ -224,9 +226,10 @@ class Feed(BaseModel):
     @property
     def reading(self) -> dict[str, Any]:
         """What the definition says of the format, where it is not as usual: `formats.Options`."""
-        keys = sorted({key for known in _USES.values() for key in known})
         usual = type(self).model_fields
-        return {key: getattr(self, key) for key in keys if getattr(self, key) != usual[key].default}
+        return {
+            key: getattr(self, key) for key in READING if getattr(self, key) != usual[key].default
+        }
 
     @property
     def local_path(self) -> Path | None:
@@ -273,20 +276,3 @@ def read(path: Path) -> Feed:
     if feed.name != path.stem:
         raise UsageFault(f"{path}: the name {feed.name!r} is not that of the file")
     return feed
-
-
-def set_enabled(config: Config, name: str, *, enabled: bool) -> Path:
-    """Enable or disable a feed in the policy repo; return the definition that says so.
-
-    A shipped definition is copied there first; comments stay. Raises `UsageFault`.
-    """
-    import tomlkit
-
-    feeds = load(config)
-    if name not in feeds:
-        raise UsageFault(f"there is no feed {name}", fix="'rpzctl feeds list' shows them")
-    document = tomlkit.parse(feeds[name].file.read_text(encoding="utf-8"))
-    document["enabled"] = enabled
-    path = config.repo / "feeds" / f"{name}.toml"
-    write_aside(path, tomlkit.dumps(document).encode(), mode=0o644)
-    return path

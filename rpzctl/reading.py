@@ -37,28 +37,45 @@ def inspect(source: str, form: str | None, member: str = "") -> Inspected:
     there is nothing to read.
     """
     from rpzctl import formats, shape
-    from rpzctl.formats.guess import guess
 
     known = [reader.name for reader in formats.READERS]
     if form is not None and form not in known:
         raise UsageFault(f"there is no format {form!r}", details=[", ".join(known)])
-    data = _octets(source, form, member)
+    data = _octets(_feed(source, form, member), source)
+    if form is None:
+        return _likeliest(data, source)
     fault = shape.fault_of_octets(data)
     if fault is not None:
         raise RpzctlError(f"{source} {fault}")
-    if form is not None:
-        return Inspected(form, formats.read(data, form))
+    return Inspected(form, formats.read(data, form))
+
+
+def guessed(feed: Feed) -> Inspected:
+    """Read the list of `feed` in the format that it is likely to be in.
+
+    Raises `UsageFault` if it cannot be guessed, `RpzctlError` when there is nothing to read.
+    """
+    return _likeliest(_octets(feed, feed.url), feed.url)
+
+
+def _likeliest(data: bytes, source: str) -> Inspected:
+    from rpzctl import formats, shape
+    from rpzctl.formats.guess import guess
+
+    fault = shape.fault_of_octets(data)
+    if fault is not None:
+        raise RpzctlError(f"{source} {fault}")
     guesses = tuple(guess(data))
     if not guesses:
         raise UsageFault(
             f"{source} is in none of the known formats",
-            details=[", ".join(known)],
-            fix="say --format to see what a reader rejects, and why",
+            details=[", ".join(reader.name for reader in formats.READERS)],
+            fix="'rpzctl feeds inspect --format' shows what a reader rejects, and why",
         )
     return Inspected(guesses[0].format, formats.read(data, guesses[0].format), guesses)
 
 
-def _octets(source: str, form: str | None, member: str) -> bytes:
+def _feed(source: str, form: str | None, member: str) -> Feed:
     url = source if "://" in source else Path(source).absolute().as_uri()
     keys = {
         "file": Path.cwd() / "x",
@@ -70,10 +87,13 @@ def _octets(source: str, form: str | None, member: str) -> bytes:
         "plain_http": True,  # a person who types http: means it
     }
     try:
-        feed = Feed.model_validate(keys)
+        return Feed.model_validate(keys)
     except ValidationError as fault:
         shown = source.rpartition("@")[2]  # before it may stand a password
         raise UsageFault(f"cannot read {shown}", details=fault_lines(fault, Feed)) from None
+
+
+def _octets(feed: Feed, source: str) -> bytes:
     got = fetch.fetch(feed, fetch.Validators())
     if got.data is None:
         raise RpzctlError(f"cannot read {source}: {got.fault}")

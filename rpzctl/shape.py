@@ -1,30 +1,43 @@
 """Has this the shape of a feed? What a publisher's bad day looks like, before it is believed."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl.catalogue import Feed
-from rpzctl.formats import Parsed
+
+if TYPE_CHECKING:
+    from rpzctl.formats import Parsed
 
 LEAST_SHARE = 50
-"""percent of a feed's lines that must give a name"""
+"""percent of a feed's lines that must give something"""
+LEAST_OF_ANNOUNCED = 90
+"""percent of the entries that a feed says it has that must be there"""
 _HEAD = 2048
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"<script")
 
 
-class Swing(NamedTuple):
-    """How far a feed's number of names moved."""
+class Size(NamedTuple):
+    """How much of each sort a copy holds; None: of an older record, which did not count it."""
 
-    before: int
-    after: int
+    names: int = 0
+    exceptions: int | None = None
+    networks: int | None = None
 
     @property
-    def percent(self) -> float:
-        """By how many percent of the number before."""
-        return 100 * abs(self.after - self.before) / self.before if self.before else 0.0
+    def entries(self) -> int:
+        """All together."""
+        return self.names + (self.exceptions or 0) + (self.networks or 0)
+
+    def text(self) -> str:
+        """Return it for people; what there is none of is left out, but for names alone."""
+        more = (("exceptions", self.exceptions), ("networks", self.networks))
+        told = [f"{count} {sort}" for sort, count in more if count]
+        return ", ".join([f"{self.names} names", *told] if self.names or not told else told)
 
 
-FLOOR = 100
-"""a change by fewer names than this is no swing"""
+def size(parsed: "Parsed") -> Size:
+    """Return how much of each sort was read."""
+    names = parsed.names.height
+    return Size(names, parsed.entries.height - names, len(parsed.networks))
 
 
 def fault_of_octets(data: bytes) -> str | None:
@@ -41,13 +54,13 @@ def fault_of_octets(data: bytes) -> str | None:
     return None
 
 
-def fault_of_names(feed: Feed, parsed: Parsed) -> str | None:
+def fault_of_names(feed: Feed, parsed: "Parsed") -> str | None:
     """Return why what was read is not believed, or None."""
-    count = parsed.names.height
-    if count < feed.min_names:
+    found = size(parsed)
+    if found.entries < feed.min_names:
         first = f", the first {parsed.rejects[0].text!r}" if parsed.rejects else ""
         return (
-            f"has {count} names in {parsed.lines} lines ({parsed.rejected} rejected{first}); "
+            f"has {found.text()} in {parsed.lines} lines ({parsed.rejected} rejected{first}); "
             f"at least {feed.min_names} are expected"
         )
     good = parsed.lines - parsed.rejected
@@ -56,14 +69,39 @@ def fault_of_names(feed: Feed, parsed: Parsed) -> str | None:
     return None
 
 
-def fault_of_swing(feed: Feed, before: int, after: int) -> str | None:
-    """Return why a change in size is not believed, or None."""
-    swing = Swing(before, after)
-    if not before or not feed.max_change or abs(after - before) < FLOOR:
+def fault_of_count(feed: Feed, parsed: "Parsed") -> str | None:
+    """Return why a copy that says how many entries it has is not believed, or None.
+
+    Publishers count lines, names or pairs of a name and its wildcard: the largest count that could
+    be meant is held against what they say.
+    """
+    if parsed.announced is None or not feed.max_change:
         return None
-    if swing.percent <= feed.max_change:
+    found = max(parsed.lines, size(parsed).entries)
+    if 100 * found >= LEAST_OF_ANNOUNCED * parsed.announced:
         return None
     return (
-        f"went from {before} to {after} names ({swing.percent:.0f} %, more than "
-        f"{feed.max_change} %); to take it: rpzctl sync --accept {feed.name}"
+        f"says that it has {parsed.announced} entries, and has {found}: cut short? "
+        f"To take it: rpzctl sync --accept {feed.name}"
     )
+
+
+def fault_of_swing(feed: Feed, before: Size, after: Size) -> str | None:
+    """Return why a change in size is not believed, or None.
+
+    Names, exceptions and networks are each held against what there were of them, or, if there were
+    none, against all that there was: a list of names that excepts thousands overnight swings, too.
+    """
+    if not before.entries or not feed.max_change:
+        return None
+    for sort, old, new in zip(Size._fields, before, after, strict=True):
+        if old is None or new is None:
+            continue
+        change = abs(new - old)
+        percent = 100 * change / (old or before.entries)
+        if change >= feed.min_change and percent > feed.max_change:
+            return (
+                f"went from {old} to {new} {sort} ({percent:.0f} %, more than "
+                f"{feed.max_change} %); to take it: rpzctl sync --accept {feed.name}"
+            )
+    return None

@@ -21,6 +21,11 @@ def protect_list() -> Path:
     return PACKAGE / "data" / "protect.list"
 
 
+def networks_list() -> Path:
+    """Return the list of networks that no feed of addresses may take."""
+    return PACKAGE / "data" / "networks.list"
+
+
 def top_sites() -> Path:
     """Return the list of sites that no threat feed may block."""
     return PACKAGE / "data" / "top-sites.list"

@@ -6,6 +6,7 @@ stays, and the record says why. Nothing here empties a policy.
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,9 @@ from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
 from rpzctl.fetch.fetched import Fetched, Validators
 from rpzctl.files import write_aside
+from rpzctl.shape import Size
 
-READER = 3
+READER = 4
 """raised when the readers come to other names from the same octets"""
 
 
@@ -30,6 +32,14 @@ class Record(NamedTuple):
     """where it came from"""
     names: int = 0
     rejected: int = 0
+    exceptions: int | None = None
+    """None: they were not counted yet"""
+    networks: int | None = None
+    """same; for answers with an address in one of them"""
+    refused: int = 0
+    """of the networks: left out by guards"""
+    expires: str | None = None
+    """when the first of its entries expires; the copy is read again then"""
     last_ok: str | None = None
     """when the publisher last gave a good copy, or said that ours still is one"""
     last_changed: str | None = None
@@ -46,6 +56,16 @@ class Record(NamedTuple):
     """until when the publisher wants to be left alone"""
     validators: Validators = Validators()
     """of the last good copy"""
+
+    @property
+    def size(self) -> Size:
+        """How much of each sort the last good copy holds."""
+        return Size(self.names, self.exceptions, self.networks)
+
+    @property
+    def counts(self) -> tuple[Size, int, int]:
+        """The size, how many lines were rejected, and how many networks guards refused."""
+        return self.size, self.rejected, self.refused
 
     def value(self) -> dict[str, Any]:
         """Return the record as a JSON-ready document."""
@@ -81,6 +101,20 @@ class Snapshots(NamedTuple):
         """Write the record alone."""
         text = json.dumps(record.value(), indent=1) + "\n"
         write_aside(self.folder / name / "record.json", text.encode(), mode=0o600)
+
+    def forget(self, name: str) -> bool:
+        """Remove all that is kept of the feed `name`; tell whether there was anything.
+
+        Raises `RpzctlError`.
+        """
+        place = self.folder / name
+        try:
+            shutil.rmtree(place)
+        except FileNotFoundError:
+            return False
+        except OSError as fault:
+            raise RpzctlError(f"cannot remove {place}: {fault.strerror}") from None
+        return True
 
     def exceptions(self, name: str) -> bytes | None:
         """Return the exceptions of the last good copy, as `rpzctl.exceptions.text` wrote them.

@@ -4,19 +4,34 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rpzctl import bulk, catalogue, exceptions, interval, pipeline, snapshots, times
+from rpzctl import (
+    bulk,
+    catalogue,
+    exceptions,
+    interval,
+    judging,
+    network_guards,
+    pipeline,
+    snapshots,
+    times,
+)
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
 from rpzctl.fetch import together
 from rpzctl.fetch.fetched import Fetched, Limits, Validators
+from rpzctl.judging import Judged
 from rpzctl.pipeline import Outcome
 from rpzctl.plan import Plan
 from rpzctl.run import Run
-from rpzctl.snapshots import Record
+from rpzctl.snapshots import Record, read_as
 from rpzctl.store import SYNC_LOCK
+
+if TYPE_CHECKING:
+    from rpzctl.formats import Parsed
 
 Tell = Callable[[str], None]
 
@@ -29,8 +44,6 @@ class Synced(NamedTuple):
     """new, same, kept (its last good copy; `fault` says why) or waiting (not due)"""
     record: Record
     fault: str | None = None
-    excepted: int = 0
-    """exceptions of a new copy"""
     due: str | None = None
     """when it may be fetched again, if it is waiting"""
 
@@ -42,7 +55,9 @@ class Synced(NamedTuple):
             "names": self.record.names,
             "rejected": self.record.rejected,
             "last_ok": self.record.last_ok,
-            "excepted": self.excepted,
+            "exceptions": self.record.exceptions,
+            "networks": self.record.networks,
+            "networks_refused": self.record.refused,
             "due": self.due,
             "fault": self.fault,
         }
@@ -101,7 +116,8 @@ def sync(
             record = store.record(feed.name)
             due = interval.due(feed, record, run.now)
             if due is not None and not undue and feed.name not in accept:
-                done[feed.name] = Synced(feed.name, "waiting", record, due=times.show(due))
+                waiting = Synced(feed.name, "waiting", record, due=times.show(due))
+                done[feed.name] = _expired(run, feed, waiting, accept=False)
                 continue
             known = Validators() if feed.name in accept else snapshots.known(feed, record)
             asks.append((feed, record, known))
@@ -165,31 +181,20 @@ def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
 
 def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bool) -> Synced:
     """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
-    from rpzctl import formats, shape
-
-    store = bulk.snapshots(run.config)
     now = times.show(run.now)
     if fetched.data is None:
-        return _kept(run, feed, record, fetched)
+        return _kept(run, feed, record, fetched, accept=accept)
     digest = snapshots.digest(fetched.data)
-    if digest == record.sha256 and record.read_as == snapshots.read_as(feed):
+    if digest == record.sha256 and record.read_as == read_as(feed):
         record = record._replace(url=feed.url, source=snapshots.source(feed))
-        return _kept(run, feed, record, fetched)
-    fault = shape.fault_of_octets(fetched.data)
-    if fault is None:
-        parsed = formats.read(fetched.data, feed.format, formats.Options(**feed.reading))
-        count = parsed.names.height
-        fault = shape.fault_of_names(feed, parsed)
-        if fault is None and not accept:
-            fault = shape.fault_of_swing(feed, record.names, count)
-    if fault is not None:
-        return _kept(run, feed, record, Fetched(fault=fault, served=True))
-    record = Record(
+        return _kept(run, feed, record, fetched, accept=accept)
+    judged = _judged(run, feed, record, fetched.data, accept=accept)
+    if judged.fault is not None or judged.parsed is None:
+        return _kept(run, feed, record, Fetched(fault=judged.fault, served=True), accept=accept)
+    record = _counted(Record(), judged)._replace(
         sha256=digest,
-        read_as=snapshots.read_as(feed),
+        read_as=read_as(feed),
         url=feed.url,
-        names=count,
-        rejected=parsed.rejected,
         last_ok=now,
         last_changed=now,
         last_checked=now,
@@ -197,28 +202,65 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
         source=snapshots.source(feed),
         asked=snapshots.asking(feed),
     )
+    _accept(run, feed, fetched.data, judged.parsed, record)
+    return Synced(feed.name, "new", record)
+
+
+def _accept(run: Run, feed: Feed, data: bytes, parsed: "Parsed", record: Record) -> None:
     excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
-    store.accept(feed.name, fetched.data, bulk.packed(parsed.names), excepted, record)
-    return Synced(feed.name, "new", record, excepted=excepted.count(b"\n"))
+    bulk.snapshots(run.config).accept(feed.name, data, bulk.packed(parsed.names), excepted, record)
 
 
-def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched) -> Synced:
+def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) -> Judged:
+    known = network_guards.known(shipped=run.config.guards.shipped)
+    return judging.judge(feed, record, data, int(run.now.timestamp()), known, accept=accept)
+
+
+def _counted(record: Record, judged: Judged) -> Record:
+    """Return `record` with what is counted of a copy that is good."""
+    assert judged.parsed is not None, "it is good"  # noqa: S101 - as said
+    expires = judged.parsed.expires
+    return record._replace(
+        **judged.size._asdict(),
+        rejected=judged.rejected,
+        refused=judged.refused,
+        expires=None if expires is None else times.show(datetime.fromtimestamp(expires, UTC)),
+    )
+
+
+def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bool) -> Synced:
     """Record a fetch that brought no new copy."""
     later = interval.not_before(fetched.wait, run.now)
     record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
     bulk.snapshots(run.config).keep(feed.name, record)
-    return Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
+    kept = Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
+    return _expired(run, feed, kept, accept=accept)
+
+
+def _expired(run: Run, feed: Feed, kept: Synced, *, accept: bool) -> Synced:
+    """Read the last good copy again if some of its entries have expired since."""
+    record = kept.record
+    if record.expires is None or record.expires > times.show(run.now):
+        return kept
+    store = bulk.snapshots(run.config)
+    data = store.data(feed.name)
+    judged = _judged(run, feed, record, data, accept=accept)
+    if judged.fault is not None or judged.parsed is None:
+        record = record._replace(fault=f"as entries expire it {judged.fault}")
+        store.keep(feed.name, record)
+        return kept._replace(status="kept", record=record, fault=record.fault)
+    record = _counted(record, judged)
+    _accept(run, feed, data, judged.parsed, record)
+    return kept._replace(record=record)
 
 
 def _line(result: Synced) -> str:
     if result.fault:
         held = (
-            f"keeps its {result.record.names} names of {result.record.last_changed}"
+            f"keeps its {result.record.size.text()} of {result.record.last_changed}"
             if result.record.sha256
             else "has no good copy yet"
         )
         return f"{result.feed}: {result.fault}; {held}"
-    rejected = f", {result.record.rejected} lines rejected" if result.record.rejected else ""
     changed = "new copy" if result.status == "new" else "unchanged"
-    excepted = f", {result.excepted} exceptions" if result.excepted else ""
-    return f"{result.feed}: {changed}, {result.record.names} names{rejected}{excepted}"
+    return f"{result.feed}: {changed}, {judging.told(*result.record.counts)}"

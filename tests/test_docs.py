@@ -41,16 +41,6 @@ def test_the_readme_names_only_commands_that_exist() -> None:
     assert named <= known
 
 
-def test_no_shipped_feed_is_on_by_default_and_each_says_its_terms() -> None:
-    from rpzctl import catalogue, shipped
-
-    for path in shipped.folder("feeds").glob("*.toml"):
-        feed = catalogue.read(path)
-        assert not feed.enabled
-        assert feed.licence
-        assert feed.title
-
-
 def test_the_hosts_of_shipped_feeds_are_protected() -> None:
     from urllib.parse import urlsplit
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from rpzctl import __version__
-from rpzctl.cli import feed, policy, rule, setup, why
+from rpzctl.cli import define, feed, policy, rule, setup, why
 
 app = typer.Typer(
     name="rpzctl",
@@ -54,7 +54,7 @@ def common(
     ctx.obj = config
 
 
-for module in (setup, rule, policy, feed, why):
+for module in (setup, rule, policy, feed, define, why):
     module.register(app)
 
 

@@ -27,7 +27,7 @@ def config_of(ctx: typer.Context) -> "Config":
     """Return the settings that the command line, the environment or the folder point at."""
     from rpzctl import config
 
-    given: Path | None = ctx.obj
+    given: Path | None = ctx.obj or ctx.find_root().params.get("config")  # the shell completes
     return config.load(config.find(given))
 
 
@@ -66,6 +66,18 @@ def complete_feed(ctx: typer.Context, incomplete: str) -> list[str]:
     except RpzctlError:
         return []
     return [name for name in feeds if name.startswith(incomplete)]
+
+
+FeedNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FEED...",
+        help="These only.",
+        show_default=False,
+        autocompletion=complete_feed,
+    ),
+]
+OneFeed = Annotated[str, typer.Argument(metavar="FEED", autocompletion=complete_feed)]
 
 
 def complete_blocked(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,9 +116,22 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def table(heads: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:
-    """Print aligned columns; the last one as wide as it likes."""
-    widths = [max(len(line[i]) for line in [heads, *lines]) for i in range(len(heads))]
-    for place, line in enumerate([heads, *lines]):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print(paint(text.rstrip(), "bold") if place == 0 else text.rstrip())
+def plain(text: str) -> str:
+    """Return `text` without anything that could steer the terminal."""
+    from rpzctl.names import printable
+
+    return printable(text, 1000)
+
+
+def table(heads: tuple[str, ...], lines: list[tuple[str, ...]], *, fit: bool = False) -> None:
+    """Print aligned columns; the last one as wide as it likes, or with `fit` as the terminal is."""
+    rows = [heads, *lines]
+    *widths, last = (max(len(line[i]) for line in rows) for i in range(len(heads)))
+    if fit and sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths)
+        last = min(last, max(room, 12))
+    for place, line in enumerate(rows):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+        end = line[-1] if len(line[-1]) <= last else line[-1][: last - 3] + "..."
+        text = "  ".join([*cells, end]).rstrip()
+        print(paint(plain(text), "bold") if place == 0 else plain(text))

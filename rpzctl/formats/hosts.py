@@ -1,13 +1,14 @@
 """hosts files (hosts(5)): an address, then one name or more; ``#`` begins a comment. Exact names.
 
 Only lines that send a name nowhere block it: ``0.0.0.0``, ``127.0.0.1``, ``::``, ``::1``, ``0``. A
-line with another address redirects, and is rejected. The machine's own names, with which such files
-begin, are no entries.
+line with another address redirects, and is rejected. An address in the place of a name is kept as
+one. The machine's own names, with which such files begin, are no entries.
 """
 
 import ipaddress
 
 from rpzctl.formats.lines import COMMENT, NAME, Line, LineFormat, Shape
+from rpzctl.formats.networks import network
 from rpzctl.formats.parsed import Entry, Options
 from rpzctl.names import NameFault, parse
 from rpzctl.rpz import BITS, Scope
@@ -46,13 +47,16 @@ def _odd(line: str, _: Options) -> Line:
         return COMMENT
     if not _nowhere(words[0]):
         return Line(reason=_no_block(words[0]))
-    entries, reasons = [], []
+    entries, networks, reasons = [], [], []
     for text in texts:
         try:
             entries.append(Entry(parse(text), _EXACT))
         except NameFault as fault:
-            reasons.append(f"the name {fault}")
-    return Line(tuple(entries), reason=reasons[0] if reasons else None)
+            if address := network(text):
+                networks.append(address)
+            else:
+                reasons.append(f"the name {fault}")
+    return Line(tuple(entries), tuple(networks), reason=reasons[0] if reasons else None)
 
 
 def _nowhere(text: str) -> bool:

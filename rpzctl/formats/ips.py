@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from rpzctl.formats.lines import announcement
 from rpzctl.formats.networks import network
 from rpzctl.formats.parsed import Gathered, Options, Parsed
 
@@ -27,6 +28,7 @@ def read(data: bytes, _: Options) -> Parsed:
             continue
         item = re.split(r"[#;]|//", line, maxsplit=1)[0].strip()
         if not item:
+            found.announced = found.announced or announcement(line)
             continue
         found.lines += 1
         _add(found, number, line, item)

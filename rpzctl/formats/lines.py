@@ -124,9 +124,10 @@ def _read(data: bytes, form: LineFormat, options: Options) -> Parsed:
     )
 
 
+_COUNTED = r"(?:unique )?(?:entries|domains|names|hosts|records|subnets)"
 _ANNOUNCED = re.compile(
-    r"(?:number of (?:unique )?(?:entries|domains)|entries|domains|blocked|total)\s*:?\s*"
-    r"([0-9][0-9.,' ]*)",
+    rf"(?:\bnumber of {_COUNTED}|\b(?:entries|domains|blocked|total))\s*:\s*"
+    rf"([0-9](?:[0-9.,' ]*[0-9])?)(?:[\s,;.]*\Z|\s+{_COUNTED}\b)",
     re.IGNORECASE,
 )
 

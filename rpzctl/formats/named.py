@@ -6,6 +6,7 @@ below it away; one that it forwards is an exception. Statements may span lines.
 
 import re
 
+from rpzctl.formats.networks import network
 from rpzctl.formats.parsed import Entry, Gathered, Options, Parsed
 from rpzctl.names import NameFault, parse
 from rpzctl.rpz import BITS, Scope
@@ -58,6 +59,9 @@ def _statement(found: Gathered, match: re.Match[str], line: int) -> None:
     try:
         entry = Entry(parse(match[1]), BITS[Scope.SUBTREE], allow=said == "forward")
     except NameFault as fault:
+        if said != "forward" and (address := network(match[1])):
+            found.networks.add(address)
+            return
         found.reject(line, match[0].split("\n")[0], f"the name {fault}")
         return
     found.entries.append(entry)

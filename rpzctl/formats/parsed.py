@@ -77,6 +77,8 @@ class Parsed(NamedTuple):
     """how many lines or items are neither blank nor comments"""
     announced: int | None = None
     """how many entries the feed itself says that it has"""
+    expires: int | None = None
+    """seconds since 1970 (UTC) at which the first of the entries expires; None: none ever does"""
 
     @property
     def names(self) -> pl.DataFrame:
@@ -121,6 +123,7 @@ class Gathered:
         self.skipped: Counter[str] = Counter()
         self.lines = 0
         self.announced: int | None = None
+        self.expires: int | None = None
 
     def reject(self, line: int, text: str, reason: str) -> None:
         """Record that the item on `line`, which says `text`, gives no name, and why."""
@@ -144,4 +147,5 @@ class Gathered:
             dict(self.skipped),
             self.lines,
             self.announced,
+            self.expires,
         )

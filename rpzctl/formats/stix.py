@@ -4,6 +4,7 @@ Source: STIX 2.1, part 9 (patterning). A pattern is taken if it is comparisons b
 OR; with AND, NOT or FOLLOWEDBY it says more than a name can, and is skipped.
 """
 
+import math
 import re
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,9 @@ _COMPARISON = re.compile(
 )
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
 _NAMES = frozenset({"domain-name", "url", "ipv4-addr", "ipv6-addr", "hostname"})
+
+_NEVER = 253_402_300_800
+"""the end of the year 9999, in seconds since 1970"""
 
 
 def read(data: bytes, options: Options) -> Parsed:
@@ -38,9 +42,10 @@ def read(data: bytes, options: Options) -> Parsed:
 
 def _indicator(found: Gathered, place: int, item: dict[str, Any], options: Options) -> None:
     pattern = item.get("pattern")
+    until = _moment(item.get("valid_until"))
     if item.get("revoked") is True:
         found.skip("an indicator that was revoked")
-    elif options.now and _ended(item.get("valid_until"), options.now):
+    elif options.now and until is not None and until <= options.now:
         found.skip("an indicator whose time is over")
     elif "benign" in _texts(item, "indicator_types") + _texts(item, "labels"):
         found.skip("an indicator of what is harmless")
@@ -52,6 +57,8 @@ def _indicator(found: Gathered, place: int, item: dict[str, Any], options: Optio
         compared = [m for m in _COMPARISON.finditer(pattern) if m[1] in _NAMES and m[2] == "value"]
         if not compared:
             found.skip("a pattern about something else")
+        elif until is not None:
+            found.expires = min(until, found.expires or until)
         for match in compared:
             take(found, place, re.sub(r"\\(.)", r"\1", match[3]), options)
 
@@ -61,9 +68,11 @@ def _texts(item: dict[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _ended(until: object, now: int) -> bool:
+def _moment(text: object) -> int | None:
+    """Return the seconds since 1970 of a time as STIX writes it; None: it is none, or never."""
     try:
-        moment = datetime.fromisoformat(str(until))
-        return moment.tzinfo is not None and moment.timestamp() <= now
+        moment = datetime.fromisoformat(str(text))
+        seconds = math.ceil(moment.timestamp()) if moment.tzinfo is not None else _NEVER
     except (ValueError, OverflowError):
-        return False
+        return None
+    return seconds if seconds < _NEVER else None

@@ -8,6 +8,7 @@ import re
 from functools import partial
 
 from rpzctl.formats.lines import COMMENT, Line, LineFormat, Shape
+from rpzctl.formats.networks import network
 from rpzctl.formats.parsed import Entry, Options, Parsed
 from rpzctl.names import NameFault, parse
 from rpzctl.rpz import BITS, Scope
@@ -76,6 +77,8 @@ def _entry(text: str, scope: int, *, allow: bool) -> Line:
     try:
         return Line((Entry(parse(text), scope, allow),))
     except NameFault as fault:
+        if not allow and (address := network(text)):
+            return Line(networks=(address,))
         return Line(reason=f"the name {fault}")
 
 

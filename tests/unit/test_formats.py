@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from rpzctl import formats
 from rpzctl.formats import Options, domains, hosts
+from rpzctl.formats.lines import announcement
 from rpzctl.names import NameFault, parse
 
 
@@ -44,7 +45,6 @@ def test_hosts_lines(line: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("0.0.0.0 188.42.141.92", "IP address"),
         ("0.0.0.0 de2.node..aeon-pool.example", "empty label"),
         ("0.0.0.0 a.example.php?rand=13Inbox", "character '?'"),
         ("93.184.216.34 moved.example", "another machine"),
@@ -89,7 +89,6 @@ def test_domain_lines(line: str, expected: list[str]) -> None:
         "*.wild.example",
         "%20mandrillapp.example",
         "40.70.42.104?rid=8i4dr5f",
-        "[2600:1f18::8ba1]",
         "a.example\x00b.example",
         "a.example\x1b[2J",
     ],
@@ -163,3 +162,43 @@ def test_a_hosts_line_gives_the_names_on_it_and_no_others(words: str) -> None:
             assert name == parse(name)
         except NameFault:
             pytest.fail(f"{name!r} is no name")
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "network"),
+    [
+        ("hosts", "0.0.0.0 188.42.141.92", "188.42.141.92"),
+        ("domains", "188.42.141.92", "188.42.141.92"),
+        ("domains", "[2600:1f18::8ba1]", "2600:1f18::8ba1"),
+        ("domains", "188.42.141.0/24 # a note", "188.42.141.0/24"),
+        ("unbound", 'local-zone: "188.42.141.92" always_null', "188.42.141.92"),
+        ("named", 'zone "188.42.141.92" { type primary; };', "188.42.141.92"),
+    ],
+)
+def test_an_address_in_the_place_of_a_name_is_kept_as_one(
+    form: str, text: str, network: str
+) -> None:
+    parsed = formats.read(text.encode(), form)
+    assert ((network,), 0, 0) == (parsed.networks, parsed.entries.height, parsed.rejected)
+
+
+@pytest.mark.parametrize(
+    ("comment", "count"),
+    [
+        ("# Number of entries: 12351", 12351),
+        ("# Number of unique domains: 104,123", 104123),
+        ("# Domains: 43,726", 43726),
+        ("; Number of entries: 866", 866),
+        ("#  |Blocked: 18.298 domains", 18298),
+        ("# Entries         : 3911 subnets, 611209217 unique IPs", 3911),
+        ("! Entries: 1,904", 1904),
+        ("# Total number of network filters: 456254", None),
+        ("# Domains: 2026-11-24", None),
+        ("# Total: 12 MB", None),
+        ("# blocked 400 times", None),
+        ("# Number of latin TLDs: 130/294", None),
+        ("# subdomains: 4", None),
+    ],
+)
+def test_a_header_announces_a_count_only_where_it_says_one(comment: str, count: int | None) -> None:
+    assert count == announcement(comment)

@@ -193,7 +193,7 @@ def test_what_no_name_can_express_blocks_nothing(form: str, text: str, reason: s
         ("adblock", "0.0.0.0 a.test", "space"),
         ("dnsmasq", "address=/evil.test", "cut short"),
         ("dnsmasq", "evil.test", "not an option"),
-        ("unbound", 'local-zone: "0.0.0.0" always_null', "IP address"),
+        ("unbound", 'local-zone: "a..test" always_null', "empty label"),
         ("named", "evil.test", "not a zone statement"),
         ("rpz", "24.0.2.0.192.rpz.ip CNAME .", "never matches"),
         ("rpz", "a.test CNAME rpz-passthru", "final dot"),

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from rpzctl import formats, shape
+from rpzctl import formats, network_guards, shape
+from rpzctl.catalogue import Feed
 from rpzctl.formats import Options
 from rpzctl.unpack import unpack
 
@@ -38,9 +39,9 @@ FEEDS = [
     ("adblock/hoshsadiq/nocoin.txt", "adblock", Counts(58, 0, 1, 0, 258)),
     ("adblock/iam-py-test/antimalware_adguard_home.txt", "adblock", Counts(6900, 0, 219, 0, 8)),
     ("bad/phishing-links-INVALID1.txt", "urls", Counts(0, 0, 0, 0, 1)),
-    ("bad/test-domains-source.txt", "hosts", Counts(14, 0, 0, 35, 0)),
+    ("bad/test-domains-source.txt", "hosts", Counts(14, 0, 1, 34, 0)),
     ("bind-zones/oznu/null.zone.file", "rpz", Counts(0, 0, 0, 1, 1)),
-    ("bind-zones/oznu/zones.blacklist", "named", Counts(7999, 0, 0, 1, 0)),
+    ("bind-zones/oznu/zones.blacklist", "named", Counts(7999, 0, 1, 0, 0)),
     ("csv/abuse.ch-urlhaus/urlhaus.csv", "urlhaus", Counts(33, 0, 2, 0, 7963)),
     ("csv/assoechap/network.csv", "csv", Counts(966, 0, 66, 0, 2)),
     ("csv/infoblox/abusing_arpa_20260226.csv", "csv", Counts(1055, 0, 0, 0, 0)),
@@ -97,7 +98,7 @@ FEEDS = [
     ("hosts/blocklistproject/ransomware.txt", "hosts", Counts(1904, 0, 0, 0, 0)),
     ("hosts/fademind-add.2o7Net/hosts", "hosts", Counts(2030, 0, 0, 0, 0)),
     ("hosts/jdlingyu/hosts", "hosts", Counts(1707, 0, 0, 0, 0)),
-    ("hosts/mitchellkrogza/hosts", "hosts", Counts(13467, 0, 0, 353, 0)),
+    ("hosts/mitchellkrogza/hosts", "hosts", Counts(13467, 0, 352, 1, 0)),
     ("hosts/windowsspyblocker/spy.txt", "hosts", Counts(347, 0, 0, 0, 0)),
     ("hosts/windowsspyblocker/spy_v6.txt", "hosts", Counts(347, 0, 0, 0, 0)),
     ("ip/blocklistproject/malware.ip", "ips", Counts(0, 0, 20907, 0, 0)),
@@ -152,7 +153,7 @@ FEEDS = [
     ("rpz/malware-filter/urlhaus-filter-rpz.conf", "rpz", Counts(5487, 0, 0, 0, 0)),
     ("rpz/oznu/bind-nxdomain.blacklist", "rpz", Counts(7994, 0, 0, 2, 0)),
     ("rpz/ph00lt0/rpz-blocklist.txt", "rpz", Counts(29498, 0, 0, 0, 0)),
-    ("unbound/oznu/unbound-nxdomain.blacklist", "unbound", Counts(7999, 0, 0, 1, 0)),
+    ("unbound/oznu/unbound-nxdomain.blacklist", "unbound", Counts(7999, 0, 1, 0, 0)),
     ("urls/phishing-database/phishing-links-INACTIVE1.txt", "urls", Counts(6191, 0, 797, 0, 19333)),
     ("urls/phishing-database/phishing-links-INVALID.txt", "urls", Counts(0, 0, 0, 0, 5)),
     ("wildcard/1hosts/wildcards.txt", "wildcard", Counts(51280, 0, 0, 0, 0)),
@@ -241,3 +242,51 @@ def test_whole_hosts_takes_the_hosts_of_urls_with_paths() -> None:
     parsed = formats.read(data, "urlhaus", Options(whole_hosts=True))
     assert "github.com" in set(parsed.names["name"])
     assert not parsed.skipped
+
+
+@needs_samples
+@pytest.mark.parametrize(("path", "form"), [(path, form) for path, form, _ in FEEDS])
+def test_no_real_feed_has_less_than_its_header_announces(path: str, form: str) -> None:
+    feed = defined(form)
+    data = (SAMPLES / path).read_bytes()
+    parsed = formats.read(data, form, options(path))
+    assert shape.fault_of_count(feed, parsed) is None
+    half = formats.read(data[: len(data) // 2], form, options(path))
+    if half.announced is not None:
+        fault = shape.fault_of_count(feed, half) or ""
+        assert f"says that it has {half.announced} entries" in fault
+
+
+@needs_samples
+def test_most_headers_that_announce_something_are_understood() -> None:
+    announced = {
+        path.rpartition("/")[2]
+        for path, form, _ in FEEDS
+        if formats.read((SAMPLES / path).read_bytes(), form, options(path)).announced
+    }
+    assert {
+        "Malware",
+        "firehol_level1.netset",
+        "native.tiktok.txt",
+        "ransomware-ags.txt",
+        "ransomware-dnsmasq.txt",
+        "ransomware.txt",
+        "wildcards.txt",
+    } == announced
+
+
+@needs_samples
+def test_of_real_netsets_the_special_networks_are_left_out() -> None:
+    data = (SAMPLES / "ip/firehol/firehol_level1.netset").read_bytes()
+    known = network_guards.known(shipped=True)
+    guarded = network_guards.guard(formats.read(data, "ips").networks, known)
+    stopped = {stop.subject for stop in guarded.stops}
+    assert {"0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "192.168.0.0/16"} <= stopped
+    assert len(guarded.kept) + len(guarded.stops) == 4631
+    assert len(guarded.stops) < 20, "the rest of the list is of use"
+
+
+def defined(form: str) -> Feed:
+    return Feed.model_validate(
+        {"file": "/x.toml", "name": "x", "url": "file:x", "format": form, "zone": "x"}
+    )

@@ -1,0 +1,126 @@
+"""Networks that no feed may take, and what a guard leaves of those that a feed lists.
+
+Networks in feeds are for triggers on the addresses of answers. There a private network, or one of
+a CDN, breaks names in bulk: FireHOL's level 1 lists 10.0.0.0/8 and 192.168.0.0/16.
+"""
+
+import ipaddress
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from rpzctl.guards import Stop
+from rpzctl.shipped import networks_list
+
+WIDEST = {4: 8, 6: 19}
+"""a shorter prefix than this is of more machines than one reason can speak for"""
+_SPECIAL = {
+    "is of special use: unspecified": ("0.0.0.0/8", "::/128"),
+    "is private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
+    "is of special use: loopback": ("127.0.0.0/8", "::1/128"),
+    "is of special use: link-local": ("169.254.0.0/16", "fe80::/10"),
+    "is of special use: multicast": ("224.0.0.0/4", "ff00::/8"),
+    "is of special use: reserved": (
+        *("192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
+        *("240.0.0.0/4", "100::/64", "2001:db8::/32"),
+    ),
+    "is of special use: IPv4 inside IPv6": ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16"),
+}
+"""https://www.iana.org/assignments/iana-ipv4-special-registry (RFC 6890), and that of IPv6"""
+_Span = tuple[int, int, str]
+"""first and last address, and why no feed may take them"""
+
+
+class Ranges(NamedTuple):
+    """Spans of addresses by version, sorted, none in another, and why no feed may take each."""
+
+    spans: Mapping[int, tuple[_Span, ...]]
+
+    def hit(self, version: int, first: int, last: int) -> str | None:
+        """Return why no feed may take the addresses from `first` to `last`; None: it may."""
+        spans = self.spans[version]
+        at = bisect_right(spans, last, key=lambda span: span[0]) - 1
+        return spans[at][2] if at >= 0 and spans[at][1] >= first else None
+
+
+class Guarded(NamedTuple):
+    """What the guards leave of a feed's networks."""
+
+    kept: tuple[str, ...]
+    stops: tuple[Stop, ...]
+
+    @property
+    def reasons(self) -> tuple[tuple[str, int], ...]:
+        """Why networks were stopped, and how many for each reason, the most first."""
+        return tuple(Counter(stop.reason for stop in self.stops).most_common())
+
+
+def known(*, shipped: bool) -> Ranges:
+    """Return what no feed may take: special ranges, and those of the list that is shipped."""
+    return of(read(networks_list()) if shipped else ())
+
+
+def of(networks: Iterable[tuple[str, str]] = ()) -> Ranges:
+    """Return the special ranges and `networks`, pairs of a network and whose it is.
+
+    Raises ValueError for what is no network.
+    """
+    told = [(text, why) for why, texts in _SPECIAL.items() for text in texts]
+    told += [(text, f"belongs to {whose}") for text, whose in networks]
+    found: dict[int, list[_Span]] = {4: [], 6: []}
+    for text, why in told:
+        net = ipaddress.ip_network(text)
+        span = (int(net.network_address), int(net.broadcast_address), why)
+        found[net.version].append(span)
+    spans: dict[int, tuple[_Span, ...]] = {}
+    for version, each in found.items():
+        apart: list[_Span] = []
+        for first, last, why in sorted(each, key=lambda span: (span[0], -span[1])):
+            if apart and first <= apart[-1][1]:  # one network is in the other, or beside none
+                continue
+            apart.append((first, last, why))
+        spans[version] = tuple(apart)
+    return Ranges(spans)
+
+
+def read(path: Path) -> list[tuple[str, str]]:
+    """Read a list of networks: one a line; a comment heads the networks that follow it.
+
+    Returns pairs of a network and its heading. Raises ValueError on a bad line.
+    """
+    found, heading = [], ""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text, _, comment = line.partition("#")
+        if not text.strip():
+            heading = comment.strip() or heading
+            continue
+        try:
+            ipaddress.ip_network(text.strip())
+        except ValueError as fault:
+            raise ValueError(f"{path}:{number}: {fault}") from None
+        found.append((text.strip(), heading))
+    return found
+
+
+def guard(networks: Iterable[str], known: Ranges) -> Guarded:
+    """Return which of `networks`, canonical addresses and prefixes, a feed may take.
+
+    Harm: 192.168.0.0/16 in answers is the user's own printer; an address of a CDN is a thousand
+    sites. One that overlaps what is `known` is left out whole.
+    """
+    kept, stops = [], []
+    for text in networks:
+        net = ipaddress.ip_network(text)
+        why: str | None
+        if net.prefixlen < WIDEST[net.version]:
+            why = f"is wider than /{WIDEST[net.version]}"
+        else:
+            ends = int(net.network_address), int(net.broadcast_address)
+            why = known.hit(net.version, *ends)
+        if why is None:
+            kept.append(text)
+        else:
+            stops.append(Stop("network", text, why))
+    return Guarded(tuple(kept), tuple(stops))
