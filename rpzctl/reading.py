@@ -89,7 +89,8 @@ def _feed(source: str, form: str | None, member: str) -> Feed:
     try:
         return Feed.model_validate(keys)
     except ValidationError as fault:
-        raise UsageFault(f"cannot read {source}", details=fault_lines(fault, Feed)) from None
+        shown = source.rpartition("@")[2]  # before it may stand a password
+        raise UsageFault(f"cannot read {shown}", details=fault_lines(fault, Feed)) from None
 
 
 def _octets(feed: Feed, source: str) -> bytes:

@@ -173,9 +173,11 @@ def digest(data: bytes) -> str:
 def checked(feed: Feed, record: Record, fetched: Fetched, at: str, later: str | None) -> Record:
     """Return `record` after a fetch that brought no new copy; `later` is its new `not_before`.
 
-    A fault of a whole answer is no failure of the publisher's: it is asked again when it is due.
+    A fault of a whole answer is no failure of the publisher's: it is asked again when it is due;
+    where nobody was asked, at once.
     """
-    record = record._replace(last_checked=at, asked=asking(feed), not_before=later)
+    asked = asking(feed) if fetched.asked else ""
+    record = record._replace(last_checked=at, asked=asked, not_before=later)
     if fetched.fault:
         failures = 0 if fetched.served else record.failures + 1
         return record._replace(fault=fetched.fault, failures=failures)

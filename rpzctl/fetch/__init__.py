@@ -37,7 +37,7 @@ def fetch(feed: Feed, known: Validators, limits: Limits = Limits()) -> Fetched: 
             return got
         return got._replace(data=unpack.unpack(got.data, limits.unpacked, feed.member))
     except Broken as fault:
-        return Fetched(fault=str(fault), served=fault.served, wait=fault.wait)
+        return Fetched(fault=str(fault), served=fault.served, wait=fault.wait, asked=fault.asked)
     except unpack.PackedFault as fault:
         return Fetched(fault=str(fault), served=True)
 

@@ -8,13 +8,14 @@ Source: RFC 5936 (AXFR), RFC 8945 (TSIG: the first and the last message must be 
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from rpzctl.catalogue import Feed
-from rpzctl.fetch import secret
+from rpzctl.fetch import secret, wire
 from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators, left, too_much
 from rpzctl.names import printable
 from rpzctl.serial import is_newer
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _PORT = 53
 _SILENCE = 30.0
 """seconds in which a server must say something"""
+_SILENT = f"the server was silent for {_SILENCE:g} s"
+_UNSIGNED = "the answer is not signed with the TSIG key"
+_IN = 1
 _KEY = re.compile(
     r'\s*key\s+"?([A-Za-z0-9._-]{1,255})"?\s*\{'
     r'\s*algorithm\s+"?([A-Za-z0-9-]{1,40})"?\s*;'
@@ -98,12 +102,12 @@ def _key(feed: Feed) -> Any:  # noqa: ANN401 - dnspython is imported where it is
     place = f"${feed.secret_env}" if feed.secret_env else str(feed.secret_file)
     found = _KEY.match(text)
     if not found:
-        raise Broken(f"{place} holds no TSIG key as tsig-keygen writes it")
+        raise Broken(f"{place} holds no TSIG key as tsig-keygen writes it", asked=False)
     try:
         key = dns.tsig.Key(found[1], found[3], found[2])
         dns.tsig.get_context(key)  # type: ignore[no-untyped-call]
     except (binascii.Error, ValueError, NotImplementedError, dns.exception.DNSException):
-        raise Broken(f"the TSIG key in {place} cannot be used") from None
+        raise Broken(f"the TSIG key in {place} cannot be used", asked=False) from None
     return key
 
 
@@ -115,22 +119,20 @@ def _told(limits: Limits, deadline: float) -> Iterator[None]:
     import dns.exception
     import dns.message
     import dns.query
-    import dns.rcode
     import dns.tsig
-    import dns.xfr
 
     try:
         yield
     except dns.exception.Timeout:
         left(deadline, limits)
-        raise Broken(f"the server was silent for {_SILENCE:g} s", passing=True) from None
-    except dns.xfr.TransferError as fault:
-        raise _said(fault.rcode) from None
+        raise Broken(_SILENT, passing=True) from None
+    except wire.BadMessage as fault:
+        raise Broken(f"an answer {fault}") from None
     except dns.tsig.PeerError as fault:
         raise Broken(f"the server does not accept the TSIG key ({type(fault).__name__})") from None
     except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey, dns.message.UnknownTSIGKey):
-        raise Broken("the answer is not signed with the TSIG key") from None
-    except (dns.exception.DNSException, struct.error, ValueError, AttributeError) as fault:
+        raise Broken(_UNSIGNED) from None
+    except (dns.exception.DNSException, struct.error, ValueError) as fault:
         kind = type(fault).__name__
         raise Broken(printable(f"the answer cannot be read: {kind}: {fault}", 300)) from None
     except (OSError, EOFError) as fault:
@@ -157,7 +159,7 @@ def _serial(zone: _Zone, seconds: float) -> int:
         query.use_tsig(zone.key)
     reply = dns.query.tcp(query, zone.address, min(seconds, _SILENCE), zone.port)
     if zone.key and not reply.had_tsig:
-        raise Broken("the answer is not signed with the TSIG key")
+        raise Broken(_UNSIGNED)
     if reply.rcode() != dns.rcode.NOERROR:
         raise _said(reply.rcode())
     soa = reply.get_rrset(reply.answer, zone.origin, reply.question[0].rdclass, dns.rdatatype.SOA)
@@ -168,42 +170,116 @@ def _serial(zone: _Zone, seconds: float) -> int:
 
 def _text(zone: _Zone, limits: Limits, deadline: float) -> tuple[bytes, int]:
     """Return the zone as zone text, owners relative to its origin, and its serial."""
-    import dns.query
-    import dns.rdatatype
-
-    ring = {zone.key.name: zone.key} if zone.key else None
-    messages = dns.query.xfr(
-        zone.address,
-        zone.origin,
-        timeout=_SILENCE,
-        port=zone.port,
-        keyring=ring,
-        keyname=zone.key.name if zone.key else None,
-        keyalgorithm=zone.key.algorithm if zone.key else "hmac-sha256",
-        relativize=False,
-        lifetime=left(deadline, limits),
-    )
-    end = f".{zone.origin}".lower()
+    origin = str(zone.origin).lower()
+    end = f".{origin}"
     lines: list[str] = []
     size = 0
-    signed = []
     serial = None
-    for message in messages:
-        signed.append(message.had_tsig)
-        for rrset in message.answer:
-            if serial is None:
-                serial = int(rrset[0].serial)
-            elif rrset.rdtype == dns.rdatatype.SOA:
-                continue  # the first record comes again at the end
-            owner = rrset.name.to_text()
-            if rrset.rdtype != dns.rdatatype.SOA and owner.lower().endswith(end):
+    for message in _messages(zone, limits, deadline):
+        for record in message.answers:
+            owner = record.owner.lower()
+            text = wire.data(record, message)
+            if record.record_class != _IN or (serial is None) != (record.type == wire.SOA):
+                raise wire.BadMessage("has a record that is not of the zone's frame")
+            if record.type == wire.SOA:
+                if owner != origin:
+                    raise wire.BadMessage("has the SOA record of another zone")
+                serial = int(text.split()[3])
+            elif owner.endswith(end):
                 owner = owner[: -len(end)]
-            kind = dns.rdatatype.to_text(rrset.rdtype)
-            lines += [f"{owner} {kind} {rdata.to_text()}\n" for rdata in rrset]
-            size += sum(len(line) for line in lines[-len(rrset) :])
+            lines.append(f"{owner} {text}\n")
+            size += len(lines[-1])
         if size > limits.octets:
             raise too_much(limits.octets)
-        left(deadline, limits)
-    if serial is None or (zone.key and not (signed[0] and signed[-1])):
-        raise Broken("the answer is not signed with the TSIG key" if zone.key else "no zone came")
+    if serial is None:
+        raise Broken("no zone came")
     return "".join(lines).encode(), serial
+
+
+def _messages(zone: _Zone, limits: Limits, deadline: float) -> Iterator[wire.Message]:
+    """Give the answers to AXFR, signed as they should be, the closing SOA record left out."""
+    import dns.message
+
+    query = dns.message.make_query(zone.origin, "AXFR")
+    if zone.key:
+        query.use_tsig(zone.key)
+    asked = query.to_wire()
+    question = (str(zone.origin), int(query.question[0].rdtype))
+    signed = _Signed(zone.key, query.mac or b"")
+    begun = False
+    with socket.create_connection((zone.address, zone.port), _pause(deadline, limits)) as server:
+        server.sendall(len(asked).to_bytes(2, "big") + asked)
+        while True:
+            size = int.from_bytes(_octets(server, 2, deadline, limits), "big")
+            message = wire.message(_octets(server, size, deadline, limits))
+            if message.number != query.id or (message.question or question) != question:
+                raise wire.BadMessage("answers another question")
+            signed.check(message)
+            if message.rcode:
+                raise _said(message.rcode)
+            closing = message.answers[-1:] if begun or len(message.answers) > 1 else []
+            begun = True
+            if closing and closing[0].type == wire.SOA:
+                signed.close()
+                yield message._replace(answers=message.answers[:-1])
+                return
+            yield message
+
+
+def _octets(server: socket.socket, count: int, deadline: float, limits: Limits) -> bytes:
+    out = bytearray()
+    while len(out) < count:
+        server.settimeout(_pause(deadline, limits))
+        try:
+            piece = server.recv(count - len(out))
+        except TimeoutError:
+            left(deadline, limits)
+            raise Broken(_SILENT, passing=True) from None
+        if not piece:
+            raise EOFError
+        out += piece
+    return bytes(out)
+
+
+def _pause(deadline: float, limits: Limits) -> float:
+    return min(left(deadline, limits), _SILENCE)
+
+
+class _Signed:
+    """Whether the messages of a transfer are signed: the first, the last, and all between them."""
+
+    def __init__(self, key: Any, request: bytes) -> None:  # noqa: ANN401 - of dnspython's
+        self.key = key
+        self.request = request
+        self.context: Any = None
+        self.last = False
+
+    def check(self, message: wire.Message) -> None:
+        """Take in a message. Raises what dnspython raises for one that is not signed right."""
+        import dns.name
+        import dns.tsig
+
+        if self.key is None:
+            return
+        self.last = message.signature is not None
+        if message.signature is None:
+            if self.context is None:
+                raise Broken(_UNSIGNED)
+            self.context.update(message.octets)
+            return
+        self.context = dns.tsig.validate(  # type: ignore[no-untyped-call]
+            message.octets,
+            self.key,
+            dns.name.from_text(message.signature.owner),
+            wire.parsed(message.signature, message),
+            int(time.time()),
+            self.request,
+            message.signature.start,
+            self.context,
+            True,
+        )
+
+    def close(self) -> None:
+        """End the transfer. Raises `Broken` if its last message was not signed."""
+        if self.key is not None and not self.last:
+            raise Broken(_UNSIGNED)

@@ -28,6 +28,8 @@ class Fetched(NamedTuple):
     """whether the publisher gave a whole answer, be it good or not"""
     wait: float | None = None
     """seconds for which the publisher does not want to be asked again"""
+    asked: bool = True
+    """whether the publisher was asked at all"""
 
 
 class Limits(NamedTuple):
@@ -60,12 +62,14 @@ class Broken(Exception):
         passing: bool = False,
         served: bool = False,
         wait: float | None = None,
+        asked: bool = True,
     ) -> None:
         super().__init__(reason)
         self.passing = passing
         """whether another try may do better"""
         self.served = served
         self.wait = wait
+        self.asked = asked
 
 
 def left(deadline: float, limits: Limits) -> float:

@@ -14,7 +14,7 @@ def of(feed: Feed) -> str | None:
     if feed.secret_env is not None:
         value = os.environ.get(feed.secret_env, "")
         if not value.strip():
-            raise Broken(f"its secret is missing: set the environment variable {feed.secret_env}")
+            raise _missing(f"its secret is missing: set the environment variable {feed.secret_env}")
         return value.strip()
     return _in_file(feed) if feed.secret_file is not None else None
 
@@ -24,8 +24,12 @@ def line(feed: Feed) -> str | None:
     value = of(feed)
     if value is not None and not (value.isascii() and value.isprintable()):
         place = f"${feed.secret_env}" if feed.secret_env else str(_path(feed))
-        raise Broken(f"the secret in {place} is not one line of ASCII")
+        raise _missing(f"the secret in {place} is not one line of ASCII")
     return value
+
+
+def _missing(reason: str) -> Broken:
+    return Broken(reason, asked=False)
 
 
 def _path(feed: Feed) -> str:
@@ -39,13 +43,13 @@ def _in_file(feed: Feed) -> str:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(_LONGEST)
     except OSError as fault:
-        raise Broken(f"cannot read its secret from {path}: {fault.strerror}") from None
+        raise _missing(f"cannot read its secret from {path}: {fault.strerror}") from None
     if stat.S_IMODE(mode) & stat.S_IRWXO:
-        raise Broken(f"everybody may read or change its secret: chmod o= {path}")
+        raise _missing(f"everybody may read or change its secret: chmod o= {path}")
     try:
         value = data.decode().strip()
     except UnicodeDecodeError:
-        raise Broken(f"the secret in {path} is not text") from None
+        raise _missing(f"the secret in {path} is not text") from None
     if not value:
-        raise Broken(f"the file of its secret is empty: {path}")
+        raise _missing(f"the file of its secret is empty: {path}")
     return value

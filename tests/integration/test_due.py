@@ -70,6 +70,15 @@ def test_a_failing_publisher_is_asked_less_and_less(repo: Site, publisher: Publi
     assert (1, "HTTP status 404") == (known["failures"], known["fault"])
 
 
+def test_a_feed_whose_secret_is_put_right_is_due_at_once(repo: Site, publisher: Publisher) -> None:
+    define(repo, "daily", publisher.gives("/list", GOOD), every="1d", secret_file="key")  # noqa: S106
+    assert "cannot read its secret" in repo.cli("sync", "--no-reload").stderr
+    key = repo.repo / "feeds" / "key"
+    key.write_text("right\n")
+    key.chmod(0o600)
+    assert "new copy" in repo.ok("sync", "--no-reload").stderr
+
+
 def test_a_publisher_who_says_later_is_left_alone(repo: Site, publisher: Publisher) -> None:
     url = publisher.fails("/busy", 429, b"", **{"Retry-After": "7200"})
     define(repo, "always", url)

@@ -1,6 +1,8 @@
 """`feeds inspect`: what a reader makes of a list, before it is a feed."""
 
+import gzip
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +81,24 @@ def test_what_no_reader_takes_is_told(tmp_path: Path) -> None:
     done = inspect(str(path), "--json")
     assert done.status == 2
     assert "is in none of the known formats" in done.json()["error"]["message"]
+
+
+def test_packed_lists_are_read_too(tmp_path: Path, publisher: Publisher) -> None:
+    url = publisher.gives("/list.gz", gzip.compress(SAMPLES["hosts"].encode()))
+    assert ["a.example", "b.example"] == inspect(url, "--json").json()["names"]
+    path = tmp_path / "lists.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for form, text in SAMPLES.items():
+            archive.writestr(f"lists/{form}", text)
+    several = inspect(str(path))
+    assert (1, True) == (several.status, "is an archive of 11 files; say which" in several.stderr)
+    one = inspect(str(path), "--member", "lists/adblock", "--json").json()
+    assert ("adblock", ["c.example"]) == (one["format"], one["allow"])
+
+
+@pytest.mark.parametrize("source", ["ftp://feed.example/", "https://", "https://me:pw@x.example/"])
+def test_what_is_no_source_is_a_usage_fault(source: str) -> None:
+    done = inspect(source, "--json")
+    shown = source.rpartition("@")[2]
+    assert (2, f"cannot read {shown}") == (done.status, done.json()["error"]["message"])
+    assert "pw@" not in done.stdout + done.stderr

@@ -4,10 +4,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import dns.message
+import dns.tsig
 import pytest
 
 from rpzctl.catalogue import Feed
-from rpzctl.fetch import Fetched, Limits, Validators, fetch
+from rpzctl.fetch import Fetched, Limits, Validators, axfr, fetch, wire
+from rpzctl.fetch.fetched import Broken
 from tests.servers import Named, Site, find, until
 
 ZONE = """\
@@ -149,6 +152,17 @@ def test_what_is_not_there_is_told(upstream: Upstream) -> None:
     assert nowhere.startswith("the server's name has no address: ")
     upstream.stop()
     assert "Connection refused" == got(upstream.url()).fault
+
+
+def test_a_transfer_that_is_not_signed_is_refused() -> None:
+    """White box: no named can be made to leave out the signature that it was asked for."""
+    made = dns.message.make_response(dns.message.make_query("feed.rpz.", "AXFR"))
+    unsigned = wire.message(made.to_wire())
+    signed = axfr._Signed(dns.tsig.Key("seller", "c2VjcmV0"), b"")
+    with pytest.raises(Broken, match="not signed with the TSIG key"):
+        signed.check(unsigned)
+    with pytest.raises(Broken, match="not signed with the TSIG key"):
+        signed.close()
 
 
 def test_a_transferred_zone_is_policy_and_stays_when_the_key_is_changed(

@@ -22,7 +22,7 @@ ROOMS = {
     "socket": {
         "resolvers/ask.py": "the only place that asks DNS questions",
         "resolvers/bind.py": "tries whether named listens for rndc, before anything changes",
-        "fetch/axfr.py": "the address of the server of a zone transfer",
+        "fetch/axfr.py": "zone transfers",
         "fetch/http.py": "tells the faults of names and addresses apart",
     },
     "httpx": {"fetch/http.py": "the only feed network"},
@@ -39,6 +39,7 @@ CLOCKS = {
     "cli/rule.py": "the edge: the moment that a rule records, and what list shows",
     "deliver.py": "the moment of proof, which comes long after the run began",
     "initial.py": "the edge: init has no run before it",
+    "fetch/axfr.py": "the moment at which a message is signed (TSIG)",
 }
 MUTATING = {"append", "add", "update", "setdefault", "extend", "insert", "pop", "clear", "remove"}
 
