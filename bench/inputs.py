@@ -1,11 +1,13 @@
 """Made-up input: names with the look of real lists, the same for the same seed."""
 
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 _SYLLABLES = [a + b for a in "bcdfghklmnprstvz" for b in "aeiou"]
 _TOPS = ("com", "net", "org", "info", "xyz", "top", "ru", "co.uk", "site", "online")
+_NAME = re.compile(rb"(?:[a-z0-9-]+\.)+[a-z]{2,}(?=[ \r\n^\"])")
 _HOSTS = ("www", "mail", "login", "ads-x", "cdn", "static")
 
 
@@ -59,3 +61,9 @@ def six_feeds(count: int, seed: int = 11) -> dict[str, tuple[str, bytes]]:
         ]
         feeds[form] = (form, (heads.get(form, "") + "".join(body)).encode("ascii"))
     return feeds
+
+
+def names_in(feeds: dict[str, tuple[str, bytes]]) -> bytes:
+    """Return the names that `feeds` list, one a line, as often as they are listed."""
+    found = (_NAME.findall(text) for _, text in feeds.values())
+    return b"".join(name + b"\n" for listed in found for name in listed)

@@ -11,24 +11,21 @@ import platform
 import random
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import inputs
+from measure import RPZCTL, Line, medians, timed
+
+import feeds
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.servers import Site, live_site
-
-# An installation has its modules compiled; a checkout must be allowed to keep them compiled, too.
-ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-RPZCTL = [str(Path(sys.executable).with_name("rpzctl"))]
 
 OUT = Path(__file__).parent / "out"
 RULES = 2000
@@ -39,23 +36,6 @@ PROMISED = 1_000_000
 DYNAMIC = """\
 zone "dynamic.test" {{ type primary; file "{}"; allow-update {{ 127.0.0.1; }}; }};
 """
-
-
-def timed(argv: list[str], *, stdin: str = "", **environment: str) -> float:
-    """Run `argv`; return the seconds that it took. Raises when it fails."""
-    start = time.perf_counter()
-    done = subprocess.run(
-        argv,
-        input=stdin,
-        env={**ENVIRONMENT, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    took = time.perf_counter() - start
-    if done.returncode != 0:
-        raise RuntimeError(f"{argv}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return took
 
 
 class Place(NamedTuple):
@@ -89,35 +69,6 @@ def place(home: Path) -> Iterator[Place]:
         site.include(zones=DYNAMIC.format(zone))
         site.named.start()
         yield Place(site)
-
-
-class Line(NamedTuple):
-    """One line of the table: what, how long, held against what, and the most that may be."""
-
-    what: str
-    seconds: float
-    against: str
-    reference: float
-    most: float | None
-
-    def text(self) -> str:
-        """Return it as a row of Markdown."""
-        ratio = self.seconds / self.reference
-        limit = f"at most {self.most:g}" if self.most else "-"
-        return (
-            f"| {self.what} | {_time(self.seconds)} | {self.against} {_time(self.reference)} "
-            f"| **{ratio:.1f}** | {limit} |"
-        )
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
-def medians(times: int, *measures: Callable[[int], float]) -> list[float]:
-    """Return the median of each measure; they take turns, so that noise meets all alike."""
-    rounds = [[measure(turn) for measure in measures] for turn in range(times)]
-    return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
 def start_up() -> Line:
@@ -214,11 +165,13 @@ def main() -> None:
         lines += bulk_lane(here, listed)
         here.rpzctl("apply", "--wait", "600")
         lines.append(quick_lane(here, count))
+        more, most = feeds.measure(OUT / "six", count)
+        lines += more
     named = subprocess.run(["named", "-v"], capture_output=True, text=True, check=False)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {_cores()} cores, ", end="")
     print(f"Python {platform.python_version()}, {named.stdout.partition(' (')[0].strip()}.")
-    print(f"Largest process, named included: {peak:.0f} MB.\n")
+    print(f"Largest process, named included: {peak:.0f} MB; a sync of six feeds: {most:.0f} MB.\n")
     print("| what | time | against | ratio | promised |\n|---|---|---|---|---|")
     for line in lines:
         print(line.text())

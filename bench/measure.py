@@ -1,0 +1,77 @@
+"""How things are measured: programs timed, medians, and lines of a table."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+# An installation has its modules compiled; a checkout must be allowed to keep them compiled, too.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+RPZCTL = [str(Path(sys.executable).with_name("rpzctl"))]
+
+
+def timed(argv: list[str], *, stdin: str = "", **environment: str) -> float:
+    """Run `argv`; return the seconds that it took. Raises when it fails."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        argv,
+        input=stdin,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    took = time.perf_counter() - start
+    if done.returncode != 0:
+        raise RuntimeError(f"{argv}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return took
+
+
+def peak(argv: list[str], **environment: str) -> tuple[float, float]:
+    """Run `argv`; return the seconds that it took, and the most memory of its process in MB."""
+    with tempfile.TemporaryFile() as out:
+        start = time.perf_counter()
+        child = subprocess.Popen(
+            argv, env={**ENVIRONMENT, **environment}, stdout=out, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        took = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            out.seek(0)
+            raise RuntimeError(f"{argv}: exit {child.returncode}\n{out.read().decode()}")
+    return took, usage.ru_maxrss / 1024
+
+
+class Line(NamedTuple):
+    """One line of the table: what, how long, held against what, and the most that may be."""
+
+    what: str
+    seconds: float
+    against: str
+    reference: float
+    most: float | None
+
+    def text(self) -> str:
+        """Return it as a row of Markdown."""
+        ratio = self.seconds / self.reference
+        limit = f"at most {self.most:g}" if self.most else "-"
+        return (
+            f"| {self.what} | {_time(self.seconds)} | {self.against} {_time(self.reference)} "
+            f"| **{ratio:.1f}** | {limit} |"
+        )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def medians(times: int, *measures: Callable[[int], float]) -> list[float]:
+    """Return the median of each measure; they take turns, so that noise meets all alike."""
+    rounds = [[measure(turn) for measure in measures] for turn in range(times)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
