@@ -320,7 +320,7 @@ def prebuilt(
     move only under the lock of `sync`, which the caller holds, so they can be given here.
     """
     with run.store.beside() as folder:
-        run.stage("writing and checking feed zones")
+        run.stage("writing feed zones")
         entries = {
             candidate.origin: build.build_zone(
                 candidate,
@@ -331,6 +331,7 @@ def prebuilt(
             if candidate.rows is not None
             and (base is None or _digest(base, candidate.origin) != candidate.digest)
         }
+        run.stage("checking feed zones")
         running = build.start_checkzone(entries.values(), folder)
         fresh = [candidate for candidate in candidates if candidate.origin in entries]
         with ThreadPoolExecutor(1) as beside:  # columns are worked on without Python's lock

@@ -241,6 +241,7 @@ def _apply_locked(
     prebuilt: Mapping[str, tuple[ZoneEntry, Path]],
 ) -> tuple[Outcome, "deliver.Pending | None"]:
     """Do what is done under the lock; return also what is still to be proved without it."""
+    run.stage("planning")
     store = run.store
     before = read_book(run.config.repo)
     for file in before:
@@ -314,6 +315,7 @@ def _publish(
         drifted = _ready(run, step.base, everything=everything)
         findings = build.finish_checks(step, plan, manifest, folder, checks)
         build.refuse(findings)
+        run.stage("publishing")
         with written(*books):
             before = store.current()  # step.base may lack zones whose files are damaged
             store.publish(folder, manifest)

@@ -188,6 +188,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
     if digest == record.sha256 and record.read_as == read_as(feed):
         record = record._replace(url=feed.url, source=snapshots.source(feed))
         return _kept(run, feed, record, fetched, accept=accept)
+    run.stage(f"reading {feed.name}")
     judged = _judged(run, feed, record, fetched.data, accept=accept)
     if judged.fault is not None or judged.parsed is None:
         return _kept(run, feed, record, Fetched(fault=judged.fault, served=True), accept=accept)
@@ -202,7 +203,9 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
         source=snapshots.source(feed),
         asked=snapshots.asking(feed),
     )
+    run.stage(f"keeping {feed.name}")
     _accept(run, feed, fetched.data, judged.parsed, record)
+    run.stage("waiting for feeds")
     return Synced(feed.name, "new", record)
 
 

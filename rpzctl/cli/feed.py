@@ -39,6 +39,9 @@ def sync(
         bool,
         typer.Option("--now", help="Fetch also what is not due, more often than publishers want."),
     ] = False,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Tell also what each stage took, in seconds.")
+    ] = False,
     force: Force = False,
     no_reload: NoReload = False,
     wait: Wait = WAIT,
@@ -48,12 +51,16 @@ def sync(
     from rpzctl import sync as path
 
     with show.progress(quiet=json) as stage:
-        run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=stage)
+        clock = show.Timings(stage)
+        run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=clock)
         tell = (lambda _: None) if json else show.note
         done = path.sync(run, feeds or (), accept or (), tell, undue=now)
+    spent = clock.seconds() if timings else {}
     if json:
-        show.document(done.value())
+        show.document({**done.value(), **({"timings": spent} if timings else {})})
     else:
+        for stage_name, seconds in spent.items():
+            show.note(f"{seconds:8.3f} s  {stage_name}")
         _tell(done, [resolver.title for resolver in run.resolvers])
     if done.all_failed:
         raise typer.Exit(1)

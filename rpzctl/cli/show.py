@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,27 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("") as status:
         yield status.update
+
+
+class Timings:
+    """How long each stage of a command took."""
+
+    def __init__(self, stage: Callable[[str], None]) -> None:
+        self._stage = stage
+        self._begun: list[tuple[str, float]] = [("starting", time.monotonic())]
+
+    def __call__(self, stage: str) -> None:
+        """Begin `stage`, and show it."""
+        self._begun.append((stage, time.monotonic()))
+        self._stage(stage)
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of each stage until now, those of the same name together."""
+        spent: dict[str, float] = {}
+        ends = [*(at for _, at in self._begun[1:]), time.monotonic()]
+        for (stage, begun), end in zip(self._begun, ends, strict=True):
+            spent[stage] = spent.get(stage, 0.0) + end - begun
+        return {stage: round(seconds, 3) for stage, seconds in spent.items()}
 
 
 def plain(text: str) -> str:
