@@ -117,7 +117,7 @@ class Feed(BaseModel):
     """csv: the column that says what a row is"""
     types: tuple[Line, ...] = ()
     """csv, json, threatfox: only what has one of these types"""
-    delimiter: Annotated[str, Field(pattern=r'^[^"#\r\n ]$')] = ","
+    delimiter: Annotated[str, Field(pattern=r'^[^"#\r\n A-Za-z0-9._-]$')] = ","
     """csv: what stands between two columns"""
     path: Line = ""
     """json: the keys to the list, with dots: data.items"""

@@ -8,9 +8,12 @@ import csv
 import re
 from collections.abc import Iterator
 
+import polars as pl
+
 from rpzctl.formats.indicators import indicator
-from rpzctl.formats.lines import announcement
-from rpzctl.formats.parsed import Gathered, Options, Parsed
+from rpzctl.formats.lines import NAME, announcement
+from rpzctl.formats.parsed import SILENT, Gathered, Options, Parsed
+from rpzctl.names import MAX_LENGTH
 
 name = "csv"
 summary = "comma-separated values; column says which one has the names"
@@ -29,6 +32,7 @@ def read(data: bytes, options: Options) -> Parsed:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     head: list[str] | None = None
     at = kind = None
+    plain: pl.DataFrame | None = None
     for number, cells, comment in _rows(found, lines, options.delimiter):
         if head is None and (_is_head(cells, options) or not comment):
             head = cells
@@ -36,6 +40,8 @@ def read(data: bytes, options: Options) -> Parsed:
             if at is None or (kind is None and (options.types or options.type_column)):
                 found.reject(number, options.delimiter.join(cells), "has no column of that name")
                 return found.parsed()
+            if not options.types:
+                plain = _plain(lines, number, at, options.delimiter)
             if _is_head(cells, options):
                 continue
         if comment:
@@ -43,7 +49,37 @@ def read(data: bytes, options: Options) -> Parsed:
             continue
         assert at is not None, "the first row that is no comment set it"  # noqa: S101 - as said
         _take(found, number, cells, at, kind, options)
-    return found.parsed()
+    made = found.parsed()
+    if plain is None:
+        return made
+    entries = pl.concat([made.entries, plain])
+    return made._replace(entries=entries, lines=made.lines + plain.height)
+
+
+def _plain(lines: list[str], start: int, at: int, delimiter: str) -> pl.DataFrame | None:
+    """Take the rows behind the line `start` whose cell `at` is a plain name, by whole columns.
+
+    Blanks those lines out, and returns their entries. Where any row spans lines nothing is done:
+    each line must be a row of its own.
+    """
+    table = pl.DataFrame({"line": lines[start:]}, schema={"line": pl.String})
+    line = pl.col("line")
+    if re.match(r"[A-Za-z0-9._-]", delimiter):  # it would stand inside names
+        return None
+    if table.select((line.str.count_matches('"', literal=True) % 2 == 1).any()).item():
+        return None
+    comma = re.escape(delimiter)
+    cell = rf'(?:\s*"[^"]*"\s*|[^"{comma}]*)'
+    row = rf'^(?:{cell}{comma}){{{at}}}\s*(?:"({NAME})"|({NAME}))\s*(?:{comma}.*)?$'
+    cut = pl.coalesce(line.str.extract(row, 1), line.str.extract(row, 2)).str.to_lowercase()
+    names = table.select(
+        name=pl.when(~line.str.contains(r"^\s*#") & (cut.str.len_bytes() <= MAX_LENGTH)).then(cut)
+    )["name"]
+    for place in names.is_not_null().arg_true().to_list():
+        lines[start + place] = ""
+    return pl.DataFrame({"name": names.drop_nulls()}).with_columns(
+        scope=pl.lit(SILENT, pl.UInt8), allow=pl.lit(value=False)
+    )
 
 
 def _rows(
@@ -55,6 +91,9 @@ def _rows(
     """
     at = 0
     while at < len(lines):
+        if not lines[at]:
+            at += 1
+            continue
         number, line = at + 1, lines[at].strip()
         comment = line.startswith("#")
         cells, used = _row(

@@ -2,10 +2,10 @@
 
 import re
 
-from rpzctl.formats.lines import Line
+from rpzctl.formats.lines import NAME, Line
 from rpzctl.formats.networks import network
 from rpzctl.formats.parsed import SILENT, Entry
-from rpzctl.names import NameFault, paste
+from rpzctl.names import MAX_LENGTH, NameFault, paste
 from rpzctl.rpz import BITS, Scope
 
 PATH = "a path on a host that may serve others, too (whole_hosts)"
@@ -13,16 +13,21 @@ _ADDRESS = re.compile(
     r"(?:[a-z]+://)?(\[[0-9a-f:.]+\]|[0-9.]+|[0-9a-f:]+:[0-9a-f:.]*)(:[0-9]+)?([/?#].*)?\Z",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(NAME + r"\Z")
 _LONGEST = 8192
 """more than any URL of use; what is longer is not looked into"""
 
 
-def indicator(text: str, *, scope: int = SILENT, whole_hosts: bool = False) -> Line:
+def indicator(  # noqa: PLR0911 - one return for each kind
+    text: str, *, scope: int = SILENT, whole_hosts: bool = False
+) -> Line:
     """Return what a name, URL or address comes to; defanged forms are understood.
 
     A URL with a path gives its host only with `whole_hosts`: docs.google.com serves more than the
     one drawing that a list is about.
     """
+    if len(text) <= MAX_LENGTH and _PLAIN.match(text):  # most are; ten times as fast
+        return Line((Entry(text.lower(), scope),))
     if len(text) > _LONGEST:
         return Line(reason="is too long for a name, a URL or an address")
     bare = text.strip().replace("[.]", ".")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpzctl import formats
-from rpzctl.formats import KEPT_REJECTS, READERS, SILENT, Options, Parsed, Reader
-from rpzctl.names import parse
+from rpzctl.formats import KEPT_REJECTS, READERS, SILENT, Options, Parsed, Reader, indicators
+from rpzctl.names import NameFault, parse, paste
 from rpzctl.rpz import BITS
 
 OPTIONS = st.builds(
@@ -213,3 +213,18 @@ def test_what_is_written_is_read(names: list[str], form: tuple[str, str]) -> Non
     parsed = sound(text.encode(), kind, Options())
     assert sorted(names) == sorted(parsed.names["name"])
     assert 0 == parsed.rejected
+
+
+@given(
+    st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True), min_size=1, max_size=5).map(
+        ".".join
+    )
+)
+def test_a_plain_indicator_is_what_a_person_who_pastes_it_means(text: str) -> None:
+    made = indicators.indicator(text)
+    try:
+        pasted = paste(text).name
+    except NameFault:
+        assert () == made.entries
+    else:
+        assert [pasted] == [entry.name for entry in made.entries]

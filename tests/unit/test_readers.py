@@ -328,3 +328,23 @@ def test_faults_of_a_definition(tmp_path: Path, text: str, fault: str) -> None:
     with pytest.raises(UsageFault) as caught:
         definition(tmp_path, text)
     assert any(fault in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "*", "^", "\\", "]", "x", ".", "ü"])
+def test_a_table_is_cut_where_its_delimiter_stands(delimiter: str) -> None:
+    text = '1,one.net,a\n2,"two.net",b\n3, THREE.NET ,c\n#4,four.net,d\n5,"a""b",e\n'.replace(
+        ",", delimiter
+    )
+    parsed = formats.read(text.encode(), "csv", Options(column=2, delimiter=delimiter))
+    if delimiter in {"x", "."}:  # no definition may say these; they are not guessed at either
+        assert "four.net" not in parsed.names["name"].to_list()
+    else:
+        assert ["one.net", "three.net", "two.net"] == sorted(parsed.names["name"])
+        assert [5] == [reject.line for reject in parsed.rejects]
+    assert 4 == parsed.lines or delimiter in {"x", "."}
+
+
+def test_rows_that_span_lines_are_read_whole() -> None:
+    text = b'name,note\none.net,"a\ntwo.net,b"\nthree.net,c\n'
+    parsed = formats.read(text, "csv", Options(column="name"))
+    assert ["one.net", "three.net"] == parsed.names["name"].to_list()
