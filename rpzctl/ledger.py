@@ -136,19 +136,13 @@ def write(folder: Path, page: Page, now: datetime) -> None:
     before = _read(names, _COLUMNS).select("name", "since")
     at = pl.lit(moment, dtype=pl.Int64)
     listed = page.made.merged
-    if page.made.fates:
-        marks = pl.concat(
-            pl.DataFrame({"row": rows.cast(pl.UInt32)}).with_columns(fate=pl.lit(fate))
-            for fate, rows in page.made.fates
-        )
-        listed = listed.join(marks, on="row", how="left", maintain_order="left")
-        listed = listed.with_columns(pl.col("fate").fill_null(""))
-    else:
-        listed = listed.with_columns(fate=pl.lit(""))
+    fate = pl.repeat("", listed.height, dtype=pl.String, eager=True)
+    for word, rows in page.made.fates:
+        fate = fate.scatter(rows, word)
     again, stayed = membership(listed, before, ["name"])
     since = pl.repeat(moment, listed.height, dtype=pl.Int64, eager=True)
     since = since.scatter(again.arg_true(), before.filter(stayed)["since"])
-    ledger = listed.select("name", "scope", "feeds", since.alias("since"), "fate")
+    ledger = listed.select("name", "scope", "feeds", since.alias("since"), fate.alias("fate"))
     left = before.filter(~stayed).with_columns(until=at)
     write_aside(names, _text(ledger), mode=0o600)
     write_aside(kept, _text(_still_gone(_read(kept, _GONE), left, ledger, moment)), mode=0o600)
