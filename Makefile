@@ -1,5 +1,6 @@
 # make demo    a private named, a feed and a block, from nothing, in demo/
 # make test    the whole suite, against a real named
+# make test-slow  what takes too long for that: a million names against a plain reference
 # make lint    ruff and mypy
 # make bench   figures as a table (N=1000000 for a large feed)
 # make docs    write the generated reference anew
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 N ?= 100000
 WORKERS ?= 2
 
-.PHONY: demo test lint bench docs wheel clean
+.PHONY: demo test test-slow lint bench docs wheel clean
 
 $(VENV)/ready: pyproject.toml deploy/demo/prepare
 	@test -n "$(PYTHON)" || { echo "rpzctl needs Python 3.11 or later" >&2; exit 1; }
@@ -25,6 +26,9 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-slow: $(VENV)/ready
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
