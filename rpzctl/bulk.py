@@ -274,15 +274,30 @@ def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame,
     If that would not be believed of a new copy (the definition names a format that it is not in),
     what was read before stays; the second value says why.
     """
-    import polars as pl
-
     path = snapshots(config).names_file(feed.name)
-    if record.read_as == read_as(feed) and path.is_file():
-        return pl.read_parquet(path), None
+    kept = _kept_names(path) if record.read_as == read_as(feed) else None
+    if kept is not None:
+        return kept, None
     again = _read_again(config, feed, record)
-    if again.names is None:
-        return pl.read_parquet(path), again.fault
-    return again.names, None
+    if again.names is not None:
+        return again.names, None
+    kept = _kept_names(path)
+    if kept is None:
+        raise RpzctlError(
+            f"the last good copy of {feed.name} is damaged: {path}",
+            details=[again.fault] if again.fault else (),
+            fix=f"nothing was changed; 'rpzctl sync --accept {feed.name}' fetches it anew",
+        )
+    return kept, again.fault
+
+
+def _kept_names(path: Path) -> "pl.DataFrame | None":
+    from rpzctl.formats.parsed import SCHEMA
+    from rpzctl.table import stored
+
+    kept = stored(path)
+    sound = kept is not None and all(kept.schema.get(c) == SCHEMA[c] for c in ("name", "scope"))
+    return kept if sound else None
 
 
 def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
@@ -294,7 +309,7 @@ def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     parsed = formats.read(store.data(feed.name), feed.format, options)
     fault = shape.fault_of_names(feed, parsed)
     fault = fault or shape.fault_of_swing(feed, record.size, shape.size(parsed))
-    if fault is not None and store.names_file(feed.name).is_file():
+    if fault is not None:
         fault = f"{fault}; keeps the names that were read before"
         return ReadAgain(None, store.exceptions(feed.name) or b"", fault)
     listed = parsed.allow.select("name", "scope").iter_rows()

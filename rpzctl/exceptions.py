@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rpzctl.names import Domain, ancestors
+from rpzctl.names import Domain, ancestors, parse
 from rpzctl.rpz import BITS, Scope
 
 _BELOW = BITS[Scope.BELOW]
@@ -45,5 +45,12 @@ def text(allows: Iterable[tuple[str, int]]) -> bytes:
 
 def of_text(kept: bytes) -> list[Allow]:
     """Return the exceptions that `text` wrote. Raises ValueError when they are damaged."""
-    pairs = (line.split(" ") for line in kept.decode("ascii").splitlines())
-    return [Allow(Domain(name), int(scope)) for name, scope in pairs]
+    return [_allow(line) for line in kept.decode("ascii").splitlines()]
+
+
+def _allow(line: str) -> Allow:
+    name, scope = line.split(" ")
+    allow = Allow(parse(name), int(scope))
+    if allow.name != name or allow.scope not in BITS.values():
+        raise ValueError(f"{line!r} is no exception")
+    return allow

@@ -7,11 +7,10 @@ the feed's own.
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rpzctl import bulk, catalogue
+from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import polars as pl
 
 
@@ -45,17 +44,16 @@ def contribution(config: Config, name: str) -> Contribution | None:
     A million names against ten feeds of as many take some seconds; two copies are in memory at a
     time.
     """
-    store = bulk.snapshots(config)
-    if not store.names_file(name).is_file():
+    feeds = catalogue.load(config)
+    mine = _names(config, feeds[name])
+    if mine is None:
         return None
-    mine = _names(store.names_file(name))
     left = mine
     shared = []
-    for feed in catalogue.load(config).values():
-        path = store.names_file(feed.name)
-        if not feed.enabled or feed.name == name or not path.is_file():
+    for feed in feeds.values():
+        theirs = _names(config, feed) if feed.enabled and feed.name != name else None
+        if theirs is None:
             continue
-        theirs = _names(path)
         both = mine.join(theirs, on="name", how="semi").height
         left = left.join(theirs, on="name", how="anti") if both else left
         shared.append(Shared(feed.name, both, round(100 * both / max(mine.height, 1), 1)))
@@ -63,7 +61,15 @@ def contribution(config: Config, name: str) -> Contribution | None:
     return Contribution(mine.height, left.height, tuple(shared))
 
 
-def _names(path: "Path") -> "pl.DataFrame":
-    import polars as pl
+def _names(config: Config, feed: Feed) -> "pl.DataFrame | None":
+    """Return the names of a feed's last good copy, each once; None: there is none."""
+    from rpzctl.table import stored
 
-    return pl.read_parquet(path, columns=["name"]).unique()
+    store = bulk.snapshots(config)
+    path = store.names_file(feed.name)
+    if not path.is_file():
+        return None
+    names = stored(path, ["name"])
+    if names is None:  # damaged
+        names = bulk.names_of(config, feed, store.record(feed.name))[0].select("name")
+    return names.unique()

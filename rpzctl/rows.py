@@ -202,7 +202,7 @@ def _saved_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise _damaged(str(path)) from None
+        raise damaged(str(path)) from None
 
 
 def _parse(line: str) -> Row:
@@ -212,10 +212,11 @@ def _parse(line: str) -> Row:
         made = PASSTHRU if action == "passthru" else parse_action(action)
         return Row(Domain(name), Scope(scope), made)
     except ValueError:
-        raise _damaged(line) from None
+        raise damaged(line) from None
 
 
-def _damaged(what: str) -> RpzctlError:
+def damaged(what: str) -> RpzctlError:
+    """Return the fault of saved rows that `what` shows to be damaged."""
     return RpzctlError(
         f"the saved rows of the published generation are damaged: {printable(what)!r}",
         fix="move the output folder away and run 'rpzctl init' and 'rpzctl apply' again",

@@ -6,17 +6,25 @@ stays, and the record says why. Nothing here empties a policy.
 
 import hashlib
 import json
+import os
+import re
 import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpzctl import exceptions
+from rpzctl import exceptions, times
 from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
 from rpzctl.fetch.fetched import Fetched, Validators
 from rpzctl.files import write_aside
 from rpzctl.shape import Size
 
+_TIMES = ("expires", "last_ok", "last_changed", "last_checked", "not_before")
+_DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
+_PARQUET = b"PAR1"
+"""begins and ends a Parquet file"""
 READER = 4
 """raised when the readers come to other names from the same octets"""
 
@@ -78,12 +86,55 @@ class Snapshots(NamedTuple):
     folder: Path
 
     def record(self, name: str) -> Record:
-        """Return what is known of the feed `name`; a damaged record counts as none."""
+        """Return what is known of the feed `name`.
+
+        Where the record is damaged or gone, it is made anew from the copy: that stays, is read
+        again, and the publisher is asked at once. Raises `RpzctlError` when the record cannot be
+        read: the policy is not to lose a feed because of a file's mode.
+        """
+        path = self.folder / name / "record.json"
         try:
-            value = json.loads((self.folder / name / "record.json").read_text(encoding="utf-8"))
-            return Record(**{**value, "validators": Validators(**value["validators"])})
-        except (OSError, ValueError, KeyError, TypeError):
-            return Record()
+            return _record(json.loads(path.read_bytes()))
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, RecursionError):
+            return self._rebuilt(name)
+        except OSError as fault:
+            raise _unreadable(path, fault) from None
+
+    def _rebuilt(self, name: str) -> Record:
+        """Return a record of the last good copy as far as its files tell."""
+        path = self.folder / name / "data"
+        try:
+            with path.open("rb") as file:
+                held = hashlib.file_digest(file, "sha256").hexdigest()
+                moment = os.fstat(file.fileno()).st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            # Without its octets nothing says that these names are whole: no policy is made of them,
+            # nor without them.
+            return Record(sha256=digest(b"") if self.names_file(name).is_file() else "")
+        except OSError as fault:
+            raise _unreadable(path, fault) from None
+        try:
+            kept = times.show(datetime.fromtimestamp(moment, UTC))
+            times.parse(kept) + times.LONGEST
+        except (ValueError, OverflowError, OSError):
+            kept = None
+        return Record(sha256=held, last_ok=kept, last_changed=kept, last_checked=kept)
+
+    def is_whole(self, name: str, octets: int | None = None) -> bool:
+        """Tell whether the copy's files look undamaged; its names cost a look at both ends.
+
+        `octets` is how many the copy has, if that is known.
+        """
+        try:
+            size = (self.folder / name / "data").stat().st_size
+            with self.names_file(name).open("rb") as file:
+                begin = file.read(len(_PARQUET))
+                file.seek(-len(_PARQUET), os.SEEK_END)
+                end = file.read()
+        except OSError:
+            return False
+        sound = begin == end == _PARQUET and self.exceptions(name) is not None
+        return sound and octets in {None, size}
 
     def names_file(self, name: str) -> Path:
         """Return where the names of the last good copy are, as Parquet."""
@@ -95,7 +146,10 @@ class Snapshots(NamedTuple):
         try:
             return path.read_bytes()
         except OSError as fault:
-            raise RpzctlError(f"cannot read {path}: {fault.strerror}") from None
+            raise RpzctlError(
+                f"cannot read the last good copy {path}: {fault.strerror}",
+                fix=f"'rpzctl sync --accept {name}' fetches it anew",
+            ) from None
 
     def keep(self, name: str, record: Record) -> None:
         """Write the record alone."""
@@ -140,6 +194,48 @@ class Snapshots(NamedTuple):
         write_aside(self.names_file(name), names, mode=0o600)
         write_aside(self.folder / name / "exceptions", exceptions, mode=0o600)
         self.keep(name, record)
+
+
+def _record(value: object) -> Record:
+    """Return the record that a document says. Raises ValueError or TypeError if it is damaged."""
+    if not isinstance(value, dict):
+        raise TypeError("is no object")
+    validators = Validators(**_fields(Validators, value.get("validators")))
+    record = Record(**_fields(Record, {**value, "validators": validators}))
+    if not _DIGEST.fullmatch(record.sha256):
+        raise ValueError("sha256 is none")
+    for key in _TIMES:
+        moment = getattr(record, key)
+        if moment is not None:
+            try:
+                times.parse(moment) + times.LONGEST  # it is added to
+            except OverflowError:
+                raise ValueError(f"{key} is beyond what can be said") from None
+    return record
+
+
+def _fields(kind: type[tuple[Any, ...]], value: object) -> dict[str, Any]:
+    """Return those of the keys of `value` that `kind` has; others are of a newer version.
+
+    Raises ValueError or TypeError for what cannot be one of its values.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError("is no object")
+    known = {key: type_ for key, type_ in kind.__annotations__.items() if key in value}
+    for key, type_ in known.items():
+        given = value[key]
+        if not isinstance(given, type_) or isinstance(given, bool):
+            raise TypeError(f"{key} has the wrong type")
+        if isinstance(given, int) and given < 0:
+            raise ValueError(f"{key} is negative")
+    return {key: value[key] for key in known}
+
+
+def _unreadable(path: Path, fault: OSError) -> RpzctlError:
+    return RpzctlError(
+        f"cannot read {path}: {fault.strerror}",
+        fix="nothing was changed; let the user that rpzctl runs as read the state folder",
+    )
 
 
 def read_as(feed: Feed) -> str:

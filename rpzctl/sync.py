@@ -20,7 +20,7 @@ from rpzctl import (
 )
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
-from rpzctl.errors import UsageFault
+from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.fetch import together
 from rpzctl.fetch.fetched import Fetched, Limits, Validators
 from rpzctl.judging import Judged
@@ -119,7 +119,8 @@ def sync(
                 waiting = Synced(feed.name, "waiting", record, due=times.show(due))
                 done[feed.name] = _expired(run, feed, waiting, accept=False)
                 continue
-            known = Validators() if feed.name in accept else snapshots.known(feed, record)
+            anew = feed.name in accept or not store.is_whole(feed.name)
+            known = Validators() if anew else snapshots.known(feed, record)
             asks.append((feed, record, known))
         run.stage(f"fetching {len(asks)} feeds")
         coming = together.fetching([(feed, known) for feed, _, known in asks], limits(run.config))
@@ -185,10 +186,13 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
     if fetched.data is None:
         return _kept(run, feed, record, fetched, accept=accept)
     digest = snapshots.digest(fetched.data)
-    if digest == record.sha256 and record.read_as == read_as(feed):
+    store = bulk.snapshots(run.config)
+    same = digest == record.sha256 and record.read_as == read_as(feed)
+    if same and store.is_whole(feed.name, len(fetched.data)):
         record = record._replace(url=feed.url, source=snapshots.source(feed))
         return _kept(run, feed, record, fetched, accept=accept)
     run.stage(f"reading {feed.name}")
+    record = record if accept or record.read_as else _sized(run, feed, record)
     judged = _judged(run, feed, record, fetched.data, accept=accept)
     if judged.fault is not None or judged.parsed is None:
         return _kept(run, feed, record, Fetched(fault=judged.fault, served=True), accept=accept)
@@ -219,6 +223,16 @@ def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) 
     return judging.judge(feed, record, data, int(run.now.timestamp()), known, accept=accept)
 
 
+def _sized(run: Run, feed: Feed, record: Record) -> Record:
+    """Return `record`, which was made anew from its copy, with what that holds."""
+    try:
+        data = bulk.snapshots(run.config).data(feed.name) if record.sha256 else b""
+    except RpzctlError:
+        return record
+    judged = _judged(run, feed, Record(), data, accept=True)
+    return record if judged.fault else _counted(record, judged)
+
+
 def _counted(record: Record, judged: Judged) -> Record:
     """Return `record` with what is counted of a copy that is good."""
     assert judged.parsed is not None, "it is good"  # noqa: S101 - as said
@@ -246,7 +260,10 @@ def _expired(run: Run, feed: Feed, kept: Synced, *, accept: bool) -> Synced:
     if record.expires is None or record.expires > times.show(run.now):
         return kept
     store = bulk.snapshots(run.config)
-    data = store.data(feed.name)
+    try:
+        data = store.data(feed.name)
+    except RpzctlError as fault:
+        return kept._replace(status="kept", fault=fault.message)
     judged = _judged(run, feed, record, data, accept=accept)
     if judged.fault is not None or judged.parsed is None:
         record = record._replace(fault=f"as entries expire it {judged.fault}")
@@ -259,8 +276,9 @@ def _expired(run: Run, feed: Feed, kept: Synced, *, accept: bool) -> Synced:
 
 def _line(result: Synced) -> str:
     if result.fault:
+        size = result.record.size.text() if result.record.read_as else "copy"
         held = (
-            f"keeps its {result.record.size.text()} of {result.record.last_changed}"
+            f"keeps its {size} of {result.record.last_changed}"
             if result.record.sha256
             else "has no good copy yet"
         )

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import polars as pl
 
 from rpzctl.names import Domain, printable
-from rpzctl.rows import Diff, RowSet, Shape, record_faults, spread
+from rpzctl.rows import Diff, RowSet, Shape, damaged, record_faults, spread
 from rpzctl.rpz import BITS, PASSTHRU, RECORD_PATTERN, SCOPES, Action, Row, Scope, parse_action
 
 SLICE = 1 << 17
@@ -168,11 +168,24 @@ class TableRows:
 
 def _saved(path: Path, action: Action) -> tuple[pl.DataFrame, Action]:
     """Return the rows that `TableRows.save` wrote, and the action of those that do not pass."""
-    old = pl.read_parquet(path)
+    old = stored(path)
+    if old is None or not {"name", "scope", "feeds", _ACTION} <= set(old.columns):
+        raise damaged(str(path))
     was = parse_action(str(old[_ACTION][0])) if old.height else action
     if "passes" not in old.columns:  # by a version that let nothing pass
         old = old.with_columns(passes=pl.lit(value=False))
     return old.select("name", "scope", "feeds", "passes"), was
+
+
+def stored(path: Path, columns: list[str] | None = None) -> pl.DataFrame | None:
+    """Return the Parquet file at `path`, all of it or those `columns`; None if it cannot be read.
+
+    A file that is cut short or overwritten in parts makes the library fail in many ways.
+    """
+    try:
+        return pl.read_parquet(path, columns=columns)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
 
 
 def membership(new: pl.DataFrame, old: pl.DataFrame, on: list[str]) -> tuple[pl.Series, pl.Series]:

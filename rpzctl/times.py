@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+LONGEST = timedelta(days=3660)
+"""of an interval: ten years"""
 _SPAN = re.compile(r"([1-9][0-9]{0,5})\s*(m|min|h|d|w)\Z", re.IGNORECASE)
 _UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}")
