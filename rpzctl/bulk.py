@@ -186,11 +186,16 @@ def _inputs(
 
 
 def judges_digest(config: Config) -> str:
-    """Return a digest of what feeds are held against."""
+    """Return a digest of what feeds are held against. Raises `UsageFault`."""
+    tops = pipeline.top_sites_file(config)
+    try:
+        top_sites = file_digest(tops) if tops else ""
+    except OSError as fault:
+        raise UsageFault(f"guards.top_sites: cannot read {tops}: {fault.strerror}") from None
     return digest_of(
         sorted(pipeline.protected(config).names),
         digest(pipeline.suffix_list(config).text),
-        file_digest(tops) if (tops := pipeline.top_sites_file(config)) else "",
+        top_sites,
     )
 
 

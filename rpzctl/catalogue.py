@@ -3,9 +3,10 @@
 Not called `feeds`: that place inside the package belongs to the shipped definitions.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +20,7 @@ from pydantic import (
 from rpzctl import shipped, times
 from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
 from rpzctl.errors import UsageFault
-from rpzctl.names import parse
+from rpzctl.names import parse, printable
 
 SCHEMES = ("https", "http", "file", "axfr")
 Format = Literal[
@@ -61,7 +62,8 @@ FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
 
 
 def _interval(text: str) -> str:
-    times.span(text)
+    if times.span(text) > times.LONGEST:
+        raise ValueError("is longer than ten years")
     return text
 
 
@@ -78,13 +80,35 @@ def _url(text: str) -> str:
         raise ValueError("is not axfr://server/zone")
     if parts.scheme == "axfr":
         parse(unquote(parts.path.strip("/")))
-    if parts.port == 0:
+    if parts.scheme != "file":
+        _host(parts.hostname or "")
+    if "\0" in unquote(parts.path):
+        raise ValueError("has the character NUL in its path")
+    if _port(parts) == 0:
         raise ValueError("names port 0")
     if parts.username or parts.password:
         raise ValueError("holds a password; those belong into a file or the environment")
     if not text.isprintable() or " " in text:
         raise ValueError("has a space or a control character")
     return text
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:  # what it says may be a password
+        raise ValueError("names a port that is no number up to 65535") from None
+
+
+def _host(text: str) -> None:
+    """Raise ValueError for what is neither an address nor a name that DNS can be asked for."""
+    try:
+        ip_address(text)
+    except ValueError:
+        try:
+            text.encode("idna")
+        except UnicodeError:
+            raise ValueError(f"names the host {printable(text)!r}, which is no name") from None
 
 
 def _header_name(text: str) -> str:
@@ -253,7 +277,7 @@ def load(config: Config) -> dict[str, Feed]:
     feeds: dict[str, Feed] = {}
     faults: list[str] = []
     for folder in (shipped.folder("feeds"), config.repo / "feeds"):
-        for path in sorted(folder.glob("*.toml")):
+        for path in _files(folder):
             try:
                 feed = read(path)
             except UsageFault as fault:
@@ -265,9 +289,27 @@ def load(config: Config) -> dict[str, Feed]:
     return dict(sorted(feeds.items()))
 
 
+def _files(folder: Path) -> list[Path]:
+    """Return the definitions in `folder`, none if it is not there.
+
+    Raises `UsageFault` when it cannot be read: that is not the same as to define no feed.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+    except FileNotFoundError:
+        return []
+    except OSError as fault:
+        raise UsageFault(
+            f"cannot read the feed definitions in {folder}: {fault.strerror}",
+            fix="nothing was changed; let the user that rpzctl runs as read that folder",
+        ) from None
+
+
 def read(path: Path) -> Feed:
     """Read one definition. Raises `UsageFault` with all its faults."""
     document = read_toml(path)
+    if "file" in document:
+        raise UsageFault(f"{path}: unknown key 'file'")
     try:
         feed = Feed.model_validate({"name": path.stem, **document, "file": path.resolve()})
     except ValidationError as fault:

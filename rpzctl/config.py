@@ -252,7 +252,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise UsageFault(f"cannot read {path}: {fault.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except RecursionError:
+        raise UsageFault(f"{path} is not valid TOML: it is nested too deep") from None
+    except ValueError as fault:  # also: no UTF-8, a number without end
         raise UsageFault(f"{path} is not valid TOML: {fault}") from None
 
 

@@ -4,8 +4,9 @@ A definition is a file that people read and commit: comments stay, and nothing i
 not read back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from rpzctl.catalogue import Feed
 from rpzctl.config import Config, fault_lines
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.files import write_aside
+from rpzctl.names import printable
 from rpzctl.run import Run
 from rpzctl.store import SYNC_LOCK
 
@@ -35,6 +37,11 @@ class Removed(NamedTuple):
     """whether there was a last good copy"""
     shipped: Feed | None
     """the shipped definition of the same name, which shows again"""
+
+
+_NOT_SET = MappingProxyType(
+    {"name": "a feed has the name of its file", "file": "it is where the definition is"}
+)
 
 
 def own(config: Config, name: str) -> Path:
@@ -72,9 +79,13 @@ def setting(text: str) -> tuple[str, Any]:
     key, given, value = text.partition("=")
     if not given or not key.strip():
         raise UsageFault(f"--set {text!r} is not KEY=VALUE")
+    if key.strip() in _NOT_SET:
+        raise UsageFault(f"--set {key.strip()}: is no key to set: {_NOT_SET[key.strip()]}")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError:
+        raise UsageFault(f"--set {key.strip()}: the value is nested too deep") from None
+    except ValueError:  # no TOML
         return key.strip(), value
 
 
@@ -86,8 +97,13 @@ def find(config: Config, name: str) -> Feed:
     return feeds[name]
 
 
-def add(config: Config, name: str, keys: Mapping[str, Any]) -> Added:
-    """Write the definition of a feed `name` that says `keys`.
+def add(
+    config: Config,
+    name: str,
+    keys: Mapping[str, Any],
+    stage: Callable[[str], None] = lambda _: None,
+) -> Added:
+    """Write the definition of a feed `name` that says `keys`; `stage` is told of what takes long.
 
     Without a format the list is read once, and its format guessed. Raises `UsageFault` with all
     faults, and what reading raises; nothing is written then.
@@ -112,6 +128,7 @@ def add(config: Config, name: str, keys: Mapping[str, Any]) -> Added:
     if "format" not in keys:
         from rpzctl import reading
 
+        stage(f"reading {feed.url}")  # a definition's URL holds no password
         found = reading.guessed(feed)
         keys = {**keys, "format": found.format}
         guessed = f"{found.format} ({found.guesses[0].share:.0%} of the lines)"
@@ -124,11 +141,18 @@ def _valid(path: Path, name: str, keys: Mapping[str, Any]) -> Feed:
     try:
         return Feed.model_validate({**keys, "name": name, "file": path.resolve()})
     except ValidationError as fault:
+        odd = next((_quoted(e) for e in fault.errors() if e["type"] == "string_type"), "")
         raise UsageFault(
             f"not a definition of a feed: {name}",
             details=fault_lines(fault, Feed),
-            fix="nothing was written; the keys are in docs/reference/feeds.md",
+            fix="nothing was written; the keys are in docs/reference/feeds.md"
+            + (f"; text that looks like a number or a date needs quotes: {odd}" if odd else ""),
         ) from None
+
+
+def _quoted(error: Mapping[str, Any]) -> str:
+    """Return how the option would say a text that TOML takes for something else."""
+    return f"""--set '{error["loc"][0]}="{printable(str(error["input"]))}"'"""
 
 
 def _text(keys: Mapping[str, Any]) -> str:
@@ -150,7 +174,10 @@ def set_enabled(config: Config, name: str, *, enabled: bool) -> Feed:
     import tomlkit
 
     feed = find(config, name)
-    document = tomlkit.parse(feed.file.read_text(encoding="utf-8"))
+    try:
+        document = tomlkit.parse(feed.file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # gone by now, or the libraries do not agree
+        raise UsageFault(f"cannot edit {feed.file}", fix="set its key enabled by hand") from None
     document["enabled"] = enabled
     path = own(config, name)
     write_aside(path, tomlkit.dumps(document).encode(), mode=0o644)

@@ -92,7 +92,7 @@ def feed_hosts(folder: Path) -> dict[Domain, str]:
         try:
             url = tomllib.loads(path.read_text(encoding="utf-8")).get("url")
             hosts[parse(urlsplit(str(url)).hostname or "")] = path.stem
-        except (OSError, ValueError):  # also: a file, or an address
+        except (OSError, ValueError, RecursionError):  # also: a file, or an address
             continue
     return hosts
 

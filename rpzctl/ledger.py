@@ -15,8 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from rpzctl.errors import RpzctlError
 from rpzctl.files import write_aside
 from rpzctl.names import sort_key
+from rpzctl.rpz import SCOPES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 GONE_DAYS = 90
 """so long a name is remembered that no feed lists any more"""
+_LAST = 253_402_300_799
+"""the last second of the year 9999, since 1970"""
 _COLUMNS = ("name", "scope", "feeds", "since", "fate")
 _GONE = ("name", "since", "until")
 
@@ -81,19 +85,34 @@ def listings(folder: Path, origin: str, names: list[str]) -> list[Listing]:
     feeds = _head(folder, origin).get("feeds")
     order = [str(feed) for feed in feeds] if isinstance(feeds, list) else []
     found = []
-    with suppress(ValueError):  # damaged
-        for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
+    for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
+        with suppress(ValueError):  # damaged
             name, scope, mask, since, fate = fields
             listed = tuple(feed for place, feed in enumerate(order) if int(mask) >> place & 1)
-            found.append(Listing(name, int(scope), listed, int(since), fate))
+            found.append(Listing(name, _scope(scope), listed, _moment(since), fate))
     return found
+
+
+def _scope(text: str) -> int:
+    scope = int(text)
+    if scope not in SCOPES:
+        raise ValueError(f"{scope} is no scope")
+    return scope
+
+
+def _moment(text: str) -> int:
+    """Return seconds since 1970. Raises ValueError for what no date can say."""
+    moment = int(text)
+    if not 0 <= moment <= _LAST:
+        raise ValueError(f"{moment} is no moment")
+    return moment
 
 
 def gone(folder: Path, origin: str, names: list[str]) -> list[Gone]:
     """Return which of `names` the zone's feeds listed once and do no more."""
     found = _search(folder / f"{origin}.gone", names, len(_GONE))
     with suppress(ValueError):  # damaged
-        return [Gone(name, int(since), int(until)) for name, since, until in found]
+        return [Gone(name, _moment(since), _moment(until)) for name, since, until in found]
     return []
 
 
@@ -188,8 +207,12 @@ def _read(path: Path, columns: tuple[str, ...]) -> "pl.DataFrame":
 
 
 def prune(folder: Path, origins: set[str]) -> None:
-    """Remove the ledgers of zones that are no more."""
+    """Remove the ledgers of zones that are no more. Raises `RpzctlError`."""
     for path in folder.glob("*.json"):
         if path.stem not in origins:
             for suffix in (".names", ".gone", ".json"):
-                path.with_suffix(suffix).unlink(missing_ok=True)
+                old = path.with_suffix(suffix)
+                try:
+                    old.unlink(missing_ok=True)
+                except OSError as fault:
+                    raise RpzctlError(f"cannot remove {old}: {fault.strerror}") from None

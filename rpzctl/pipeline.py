@@ -163,9 +163,15 @@ def saved_rows(store: Store, base: Manifest | None) -> dict[str, Path]:
 
 
 def suffix_list(config: Config) -> suffixes.Suffixes:
-    """Return the public suffix list that the configuration names, or the installed one."""
+    """Return the public suffix list that the configuration names, or the installed one.
+
+    Raises `UsageFault` when it cannot be read.
+    """
     path = config.guards.public_suffix_list
-    return suffixes.load(config.repo / path if path else None)
+    try:
+        return suffixes.load(config.repo / path if path else None)
+    except (OSError, ValueError) as fault:
+        raise UsageFault(f"guards.public_suffix_list: {fault}") from None
 
 
 def protected(config: Config) -> guards.Protected:

@@ -1,5 +1,6 @@
 """A list read without being a feed: what its reader would make of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,10 +29,15 @@ class Inspected(NamedTuple):
         return self.parsed.value(self.format)
 
 
-def inspect(source: str, form: str | None, member: str = "") -> Inspected:
+def inspect(
+    source: str,
+    form: str | None,
+    member: str = "",
+    stage: Callable[[str], None] = lambda _: None,
+) -> Inspected:
     """Read the list at `source`, a path or a URL, in the format `form` or the likeliest.
 
-    Of an archive the file `member` is read, or the only one.
+    Of an archive the file `member` is read, or the only one. `stage` is told of what takes long.
 
     Raises `UsageFault` for an unknown format or one that cannot be guessed, `RpzctlError` when
     there is nothing to read.
@@ -41,7 +47,9 @@ def inspect(source: str, form: str | None, member: str = "") -> Inspected:
     known = [reader.name for reader in formats.READERS]
     if form is not None and form not in known:
         raise UsageFault(f"there is no format {form!r}", details=[", ".join(known)])
-    data = _octets(_feed(source, form, member), source)
+    feed = _feed(source, form, member)
+    stage(f"reading {source}")  # it holds no password, else it were no feed
+    data = _octets(feed, source)
     if form is None:
         return _likeliest(data, source)
     fault = shape.fault_of_octets(data)
@@ -96,5 +104,7 @@ def _feed(source: str, form: str | None, member: str) -> Feed:
 def _octets(feed: Feed, source: str) -> bytes:
     got = fetch.fetch(feed, fetch.Validators())
     if got.data is None:
-        raise RpzctlError(f"cannot read {source}: {got.fault}")
+        fault = got.fault or ""
+        told = fault if fault.startswith("cannot read ") else f"cannot read {source}: {fault}"
+        raise RpzctlError(told)
     return got.data

@@ -7,6 +7,7 @@ most three lines of the file. The bulk lane takes the rules as sets.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,21 +79,30 @@ class Suffixes:
             line = raw.strip()
             if not line or line.startswith("//"):
                 continue
-            if line.startswith("!"):
-                exception.add(a_labels(line[1:]))
-            elif line.startswith("*."):
-                wildcard.add(a_labels(line[2:]))
-            else:
-                plain.add(a_labels(line))
+            with suppress(NameFault):  # what is no name is no suffix of one
+                if line.startswith("!"):
+                    exception.add(a_labels(line[1:]))
+                elif line.startswith("*."):
+                    wildcard.add(a_labels(line[2:]))
+                else:
+                    plain.add(a_labels(line))
         return frozenset(plain), frozenset(wildcard), frozenset(exception)
 
 
 def load(path: Path | None = None) -> Suffixes:
-    """Read the list at `path`, or the one that the installed package brings."""
+    """Read the list at `path`, or the one that the installed package brings.
+
+    Raises OSError when there is none, ValueError when it is no list.
+    """
     if path is None:
         import importlib.util
 
         spec = importlib.util.find_spec("publicsuffixlist")
         assert spec is not None and spec.origin is not None, "a dependency of rpzctl"  # noqa: S101, PT018 - installed with rpzctl
         path = Path(spec.origin).with_name("public_suffix_list.dat")
-    return Suffixes(b"\n" + path.read_bytes().replace(b"\r\n", b"\n") + b"\n")
+    text = path.read_bytes().replace(b"\r\n", b"\n")
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8") from None
+    return Suffixes(b"\n" + text + b"\n")

@@ -7,7 +7,7 @@ stops at the bound; the size that an archive claims is not believed.
 import io
 import re
 from collections.abc import Callable, Iterator
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from rpzctl.names import printable
 
@@ -27,13 +27,6 @@ _BLOCK = 512
 
 class PackedFault(Exception):
     """What was packed cannot be unpacked; the message says why, safe to print."""
-
-
-class _Member(NamedTuple):
-    """A regular file in an archive."""
-
-    name: str
-    opened: Callable[[], IO[bytes]]
 
 
 def unpack(data: bytes, bound: int, member: str = "") -> bytes:

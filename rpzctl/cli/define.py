@@ -84,9 +84,9 @@ def add(
     }
     keys: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
     keys.update(definitions.setting(text) for text in settings or ())
+    keys["enabled"] = enabled or keys.get("enabled", False)
     with show.progress(quiet=json) as stage:
-        stage(f"reading {url}")
-        added = definitions.add(config_of(ctx), name, {**keys, "enabled": enabled})
+        added = definitions.add(config_of(ctx), name, keys, stage)
     feed = added.feed
     if json:
         value = feed.model_dump(mode="json", exclude_none=True)
@@ -96,7 +96,8 @@ def add(
         print(f"looks like {added.guessed}; if not, edit format in the file")
     print(f"wrote {feed.file}")
     print(
-        f"then: rpzctl feeds check {name}" + ("" if enabled else f" && rpzctl feeds enable {name}")
+        f"then: rpzctl feeds check {name}"
+        + ("" if feed.enabled else f" && rpzctl feeds enable {name}")
     )
     print(f"then: rpzctl sync {name}")
 

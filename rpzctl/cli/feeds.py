@@ -197,8 +197,7 @@ def inspect(
     from rpzctl import reading
 
     with show.progress(quiet=json) as stage:
-        stage(f"reading {source}")
-        found = reading.inspect(source, form, member)
+        found = reading.inspect(source, form, member, stage)
     if json:
         show.document(found.value())
         return

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rpzctl.pipeline import Outcome
     from rpzctl.plan import Plan, ZoneChange
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
 
@@ -26,8 +28,11 @@ def paint(text: str, colour: str, stream: Any = None) -> str:  # noqa: ANN401 - 
 
 
 def document(value: dict[str, Any]) -> None:
-    """Print one JSON document."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON document.
+
+    What came in as octets that are no UTF-8 has lone surrogates, and goes out as U+FFFD.
+    """
+    print(_SURROGATE.sub("\ufffd", json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def error(fault: "RpzctlError", *, as_json: bool) -> None:
@@ -112,9 +117,12 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     from rich.console import Console
+    from rich.text import Text
+
+    from rpzctl.names import printable
 
     with Console(stderr=True).status("") as status:
-        yield status.update
+        yield lambda stage: status.update(Text(printable(stage, 300)))  # no markup: people's text
 
 
 class Timings:

@@ -71,6 +71,12 @@ class Broken(Exception):
         self.wait = wait
         self.asked = asked
 
+    def saying(self, reason: str) -> "Broken":
+        """Return the same fault with another message."""
+        return Broken(
+            reason, passing=self.passing, served=self.served, wait=self.wait, asked=self.asked
+        )
+
 
 def left(deadline: float, limits: Limits) -> float:
     """Return the seconds until `deadline` (monotonic). Raises `Broken` when it has passed."""

@@ -9,9 +9,9 @@ from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators, too_much
 
 def read(feed: Feed, known: Validators, limits: Limits, _deadline: float) -> Fetched:
     """Read the file of `feed`, unless it is the one that `known` names. Raises `Broken`."""
-    path = feed.local_path
-    assert path is not None  # noqa: S101 - of a file: URL
+    path = feed.file
     try:
+        path = feed.local_path or path
         stat = path.stat()
         mark = Validators(etag=f"{stat.st_ino}-{stat.st_size}-{stat.st_mtime_ns}")
         if mark == known:

@@ -4,10 +4,11 @@ Runs on an event loop: only there does one bound hold for all that waits, be it 
 a header or an octet a second.
 """
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 from rpzctl import __version__, unpack
 from rpzctl.catalogue import Feed
@@ -25,6 +26,7 @@ _AS_ASKED = frozenset({307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 509, 520, 521, 522, 523, 524})
 """statuses that may be others in a moment"""
 _LONGEST_VALIDATOR = 1000
+_SHORTEST_SECRET = 4
 _SILENCE = 30.0
 """seconds in which a server must say something"""
 
@@ -39,14 +41,26 @@ class _Ask(NamedTuple):
     """headers for the origin of the feed's URL alone"""
     origin: tuple[str, str | None, int | None]
     body: str = ""
+    hidden: frozenset[str] = frozenset()
+    """secrets in all their forms: a server may say back what it was told"""
 
 
 def get(feed: Feed, known: Validators, limits: Limits, deadline: float) -> Fetched:
     """Fetch `feed`. Raises `Broken`."""
     import asyncio
 
-    ask = _Ask(feed.url, _headers(feed, known), _secrets(feed), _origin(feed.url), feed.body)
-    return asyncio.run(_session(feed, ask, known, limits, left(deadline, limits)))
+    ask = _Ask(
+        feed.url,
+        _headers(feed, known),
+        _secrets(feed),
+        _origin(feed.url),
+        feed.body,
+        _forms(feed),
+    )
+    try:
+        return asyncio.run(_session(feed, ask, known, limits, left(deadline, limits)))
+    except Broken as fault:
+        raise fault.saying(_without(str(fault), ask.hidden)) from None
 
 
 async def _session(
@@ -66,9 +80,10 @@ async def _session(
     except TimeoutError:
         raise too_late(limits) from None
     except httpx.TransportError as fault:
-        raise _broken(fault) from None
+        raise _broken(fault, ask.hidden) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
-        raise Broken(printable(f"{type(fault).__name__}: {fault}", 300)) from None
+        said = _without(str(fault), ask.hidden)
+        raise Broken(printable(f"{type(fault).__name__}: {said}", 300)) from None
 
 
 @asynccontextmanager
@@ -129,9 +144,9 @@ async def _get(
             "POST" if body else "GET", url, headers=headers, content=body or None
         ) as response:
             if response.status_code not in _REDIRECTS:
-                return await _answer(response, known, limits), url
+                return await _answer(response, known, limits, ask.hidden), url
             body = body if response.status_code in _AS_ASKED else ""
-            url = _redirected(url, response.headers.get("Location", ""))
+            url = _redirected(url, response.headers.get("Location", ""), ask.hidden)
     raise Broken(f"more than {limits.redirects} redirects")
 
 
@@ -159,26 +174,50 @@ def _secrets(feed: Feed) -> dict[str, str]:
     return {feed.header: value}
 
 
+def _forms(feed: Feed) -> frozenset[str]:
+    """Return the secret of `feed` in the forms in which a server may say it back. Raises `Broken`.
+
+    One of a few characters is no secret, and would be found in any text.
+    """
+    value = secret.line(feed) or ""
+    sent = {word for text in _secrets(feed).values() for word in (text, *text.split())}
+    forms = {value, *(sent - {"Basic", "Bearer", "Token"})}
+    forms |= {quote(form, safe=safe) for form in forms for safe in ("", "/")}
+    forms |= {quote_plus(form) for form in forms}
+    return frozenset(form for form in forms if len(form) >= _SHORTEST_SECRET)
+
+
+def _without(text: str, hidden: frozenset[str]) -> str:
+    """Return what a server said without the secrets in it, in whatever case."""
+    for form in sorted(hidden, key=lambda each: (-len(each), each)):
+        text = re.sub(re.escape(form), "(secret)", text, flags=re.IGNORECASE)
+    return text
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     usual = {"https": 443, "http": 80}
     return parts.scheme, parts.hostname, parts.port or usual.get(parts.scheme)
 
 
-def _redirected(url: str, location: str) -> str:
+def _redirected(url: str, location: str, hidden: frozenset[str]) -> str:
+    if not location:
+        raise Broken("redirected without saying where to")
     try:
         target = urljoin(url, location)
         scheme = _origin(target)[0]
     except ValueError:
         scheme = target = ""
     if scheme not in {"http", "https"}:
-        raise Broken(f"redirected to {printable(location)!r}")
+        raise Broken(f"redirected to {printable(_without(location, hidden))!r}")
     if urlsplit(url).scheme == "https" and scheme != "https":
         raise Broken("redirected from https to http")
     return target
 
 
-async def _answer(response: "httpx.Response", known: Validators, limits: Limits) -> Fetched:
+async def _answer(
+    response: "httpx.Response", known: Validators, limits: Limits, hidden: frozenset[str]
+) -> Fetched:
     status = response.status_code
     if status == 304 and any(known):  # noqa: PLR2004 - Not Modified
         return Fetched(unchanged=True, validators=known, served=True)
@@ -199,15 +238,19 @@ async def _answer(response: "httpx.Response", known: Validators, limits: Limits)
     elif encoding in {"", "identity"}:
         data = bytes(body)
     else:
-        raise Broken(f"is encoded as {printable(encoding, 40)!r}, which was not asked for")
-    validators = Validators(_header(response, "ETag"), _header(response, "Last-Modified"))
+        told = printable(_without(encoding, hidden), 40)
+        raise Broken(f"is encoded as {told!r}, which was not asked for")
+    validators = Validators(
+        _header(response, "ETag", hidden), _header(response, "Last-Modified", hidden)
+    )
     return Fetched(data=data, validators=validators, served=True)
 
 
-def _header(response: "httpx.Response", name: str) -> str | None:
+def _header(response: "httpx.Response", name: str, hidden: frozenset[str]) -> str | None:
+    """Return a validator; None for one that is no sane text, or holds a secret: it is kept."""
     value: str = response.headers.get(name, "")
     sane = value.isascii() and value.isprintable() and len(value) < _LONGEST_VALIDATOR
-    return value if value and sane else None
+    return value if value and sane and value == _without(value, hidden) else None
 
 
 def _wait(response: "httpx.Response") -> float | None:
@@ -228,7 +271,7 @@ def _wait(response: "httpx.Response") -> float | None:
     return max(0.0, span.total_seconds())
 
 
-def _broken(fault: "httpx.TransportError") -> Broken:
+def _broken(fault: "httpx.TransportError", hidden: frozenset[str]) -> Broken:
     """Return what a connection's fault comes to, by what lies at its bottom."""
     import socket
     import ssl
@@ -248,6 +291,7 @@ def _broken(fault: "httpx.TransportError") -> Broken:
         if isinstance(cause, ConnectionRefusedError):
             return Broken("the host refuses the connection", passing=True)
     kind = type(fault).__name__
-    said = printable(f"{kind}: {fault}" if str(fault) else kind, 300)
+    told = _without(str(fault), hidden)
+    said = printable(f"{kind}: {told}" if told else kind, 300)
     lasting = isinstance(fault, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
     return Broken(said, passing=not lasting)
