@@ -1,10 +1,12 @@
 """Fetching, each bound and each fault, against real servers on loopback."""
 
+import base64
 import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -139,7 +141,8 @@ def test_redirects_are_followed_so_far_and_no_further(publisher: Publisher) -> N
         fault = got(publisher.url("/odd")).fault
         assert fault is not None
         assert fault.startswith("redirected to ") or "Invalid URL" in fault, (target, fault)
-    assert "more than 5 redirects" == got(publisher.redirects("/empty", "")).fault
+    nowhere = "redirected without saying where to"
+    assert nowhere == got(publisher.redirects("/empty", "")).fault
 
 
 def test_a_secret_never_goes_to_another_host(
@@ -158,6 +161,32 @@ def test_a_secret_never_goes_to_another_host(
         assert [expected, expected] == sent
         [(_, headers)] = other.asked
         assert not {"s3cret", "Basic bWU6czNjcmV0"} & set(headers.values())
+
+
+@pytest.mark.parametrize("keys", [{"header": "X-Key"}, {"user": "me"}, {}])
+def test_a_secret_that_a_publisher_says_back_is_neither_told_nor_kept(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, keys: dict[str, str]
+) -> None:
+    secret = "Hunter2/and more"  # noqa: S105 - of this test
+    monkeypatch.setenv("KEY", secret)
+    sent = base64.b64encode(f"me:{secret}".encode()).decode()
+    for said in (secret, secret.upper(), quote(secret, safe=""), sent):
+        url = publisher.redirects("/to", f"gopher://{said}/")
+        fault = got(url, secret_env="KEY", **keys).fault or ""  # noqa: S106
+        hidden = said != sent or "user" in keys
+        assert hidden == ("(secret)" in fault), fault
+        assert hidden == (said not in fault)
+        url = publisher.gives("/as", LIST, **{"Content-Encoding": said})
+        fault = got(url, secret_env="KEY", **keys).fault or ""  # noqa: S106
+        assert hidden == ("'(secret)'" in fault), fault
+        url = publisher.gives("/tag", LIST, etag=f'"{said}"', **{"Last-Modified": "x"})
+        kept = got(url, secret_env="KEY", **keys).validators  # noqa: S106
+        assert (None if hidden else f'"{said}"', "x") == (kept.etag, kept.last_modified)
+
+
+def test_a_redirect_to_nowhere_is_told(publisher: Publisher) -> None:
+    publisher.answers["/bare"] = lambda request: send(request, 302, b"")
+    assert "redirected without saying where to" == got(publisher.url("/bare")).fault
 
 
 def test_a_missing_or_open_secret_is_a_fault_that_never_tells_it(

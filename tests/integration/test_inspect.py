@@ -1,6 +1,9 @@
 """`feeds inspect`: what a reader makes of a list, before it is a feed."""
 
+import contextlib
 import gzip
+import os
+import pty
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -102,3 +105,27 @@ def test_what_is_no_source_is_a_usage_fault(source: str) -> None:
     shown = source.rpartition("@")[2]
     assert (2, f"cannot read {shown}") == (done.status, done.json()["error"]["message"])
     assert "pw@" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["/tmp/[bold]x[/nope]", "/tmp/\x1b[31mx", "https://me:hunter2@127.0.0.1:1/x"],  # noqa: S108 - none is there
+)
+def test_on_a_terminal_nothing_of_a_source_steers_or_leaks(source: str) -> None:
+    outer, inner = pty.openpty()
+    with os.fdopen(outer, "rb", buffering=0) as terminal:
+        done = subprocess.Popen(
+            [*RPZCTL, "feeds", "inspect", source, "--format", "hosts"],
+            stdout=inner,
+            stderr=inner,
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "300"},
+        )
+        os.close(inner)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux: at the end of the other side
+            while part := terminal.read(65536):
+                shown += part
+        status = done.wait()
+    assert status in {1, 2}
+    assert b"rpzctl: cannot read " in shown
+    assert [] == [odd for odd in (b"Traceback", b"\x1b[31m", b"hunter2") if odd in shown]

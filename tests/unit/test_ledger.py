@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rpzctl import ledger, merge, suffixes
 from rpzctl.column_guards import Judges
+from rpzctl.errors import RpzctlError
 from rpzctl.formats.parsed import Entry, frame
 from rpzctl.guards import Protected
 
@@ -69,3 +70,27 @@ def test_the_ledgers_of_zones_that_went_go_too(tmp_path: Path) -> None:
     assert ledger.is_of(tmp_path, "x.rpz", "i")
     ledger.prune(tmp_path, set())
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a.example,9,1,1,",
+        "a.example,3,1,99999999999999999,",
+        "a.example,3,1,-1,",
+        "a.example,x,1,1,",
+    ],
+)
+def test_a_damaged_line_counts_as_none(tmp_path: Path, line: str) -> None:
+    ledger.write(tmp_path, page({"f": ["a.example", "b.example"]}), NOW)
+    names = tmp_path / "x.rpz.names"
+    kept = [text for text in names.read_text().splitlines() if not text.startswith("a.")]
+    names.write_text("\n".join([line, *kept]) + "\n")
+    found = ledger.listings(tmp_path, "x.rpz", ["a.example", "b.example"])
+    assert ["b.example"] == [each.name for each in found]
+
+
+def test_a_ledger_that_cannot_be_removed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "odd.json").mkdir()
+    with pytest.raises(RpzctlError, match=r"cannot remove .*odd\.json: Is a directory"):
+        ledger.prune(tmp_path, {"x.rpz"})
