@@ -102,7 +102,7 @@ def _a_label(label: str) -> str:
 def _reason(name: str) -> str:  # noqa: PLR0911 - one return for each reason
     """Say why `name`, lower-case and without its final dot, is no name."""
     if not name or name == ".":
-        return "empty"
+        return "is empty"
     if any(c.isspace() for c in name):
         return "has a space or line break inside"
     if _is_address(name):

@@ -144,10 +144,10 @@ def test_a_number_that_some_resolvers_read_as_an_address_is_refused(text: str) -
 
 
 REFUSED = [
-    ("", "empty"),
-    ("   ", "empty"),
-    (".", "empty"),
-    ("*.", "empty"),
+    ("", "is empty"),
+    ("   ", "is empty"),
+    (".", "is empty"),
+    ("*.", "is empty"),
     ("http://", "empty"),
     ("a b.example", "space"),
     ("evil.example CNAME rpz-passthru.", "space"),
