@@ -14,6 +14,7 @@ from rpzctl.exceptions import Allow
 from rpzctl.formats.parsed import SILENT
 from rpzctl.guards import Stop
 from rpzctl.lift import lift, passes
+from rpzctl.names import Domain
 from rpzctl.ranges import JOINT, key_of
 from rpzctl.rpz import BITS, Scope, longest_name
 
@@ -51,6 +52,8 @@ class Made(NamedTuple):
     """names left out because a listed parent covers them"""
     excepted: int
     """names left out because a feed excepts them"""
+    unsaid: tuple[Domain, ...]
+    """exceptions that are too long for the zone: a wider block takes them"""
     few: int
     """names left out because too few feeds list them"""
 
@@ -75,7 +78,7 @@ def combine(
     fitting = agreed.filter(fits)
     lifted = lift(fitting, allows)
     collapsed = collapse(lifted)
-    frame = passes(collapsed, allows, origin)
+    frame, unsaid = passes(collapsed, allows, origin)
     fates = (
         *judged.fates,
         ("few", _gone(judged.frame, agreed)),
@@ -92,6 +95,7 @@ def combine(
         too_long=agreed.height - fitting.height,
         covered=lifted.height - collapsed.height,
         excepted=fitting.height - lifted.height,
+        unsaid=tuple(unsaid),
         few=judged.frame.height - agreed.height,
     )
 
