@@ -6,7 +6,7 @@ the feed's own.
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rpzctl import bulk, catalogue
+from rpzctl import bulk, catalogue, feed_groups
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 
@@ -65,7 +65,7 @@ def _names(config: Config, feed: Feed) -> "pl.DataFrame | None":
     """Return the names of a feed's last good copy, each once; None: there is none."""
     from rpzctl.table import stored
 
-    store = bulk.snapshots(config)
+    store = feed_groups.snapshots(config)
     path = store.names_file(feed.name)
     if not path.is_file():
         return None

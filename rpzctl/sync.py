@@ -11,6 +11,7 @@ from rpzctl import (
     bulk,
     catalogue,
     exceptions,
+    feed_groups,
     interval,
     judging,
     network_guards,
@@ -108,7 +109,7 @@ def sync(
     Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
     """
     feeds = chosen(run, [*names, *accept])
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     with run.store.lock(run.wait, SYNC_LOCK):
         done: dict[str, Synced] = {}
         asks: list[tuple[Feed, Record, Validators]] = []
@@ -164,6 +165,7 @@ def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...]
 def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
     """Return the feeds to fetch. Raises `UsageFault`."""
     known = catalogue.load(run.config)
+    feed_groups.refuse_crowds(known)
     if not names:
         return [feed for feed in known.values() if feed.enabled]
     unknown = [name for name in names if name not in known]
@@ -186,7 +188,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
     if fetched.data is None:
         return _kept(run, feed, record, fetched, accept=accept)
     digest = snapshots.digest(fetched.data)
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     same = digest == record.sha256 and record.read_as == read_as(feed)
     if same and store.is_whole(feed.name, len(fetched.data)):
         record = record._replace(url=feed.url, source=snapshots.source(feed))
@@ -215,7 +217,9 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
 
 def _accept(run: Run, feed: Feed, data: bytes, parsed: "Parsed", record: Record) -> None:
     excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
-    bulk.snapshots(run.config).accept(feed.name, data, bulk.packed(parsed.names), excepted, record)
+    feed_groups.snapshots(run.config).accept(
+        feed.name, data, bulk.packed(parsed.names), excepted, record
+    )
 
 
 def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) -> Judged:
@@ -226,7 +230,7 @@ def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) 
 def _sized(run: Run, feed: Feed, record: Record) -> Record:
     """Return `record`, which was made anew from its copy, with what that holds."""
     try:
-        data = bulk.snapshots(run.config).data(feed.name) if record.sha256 else b""
+        data = feed_groups.snapshots(run.config).data(feed.name) if record.sha256 else b""
     except RpzctlError:
         return record
     judged = _judged(run, feed, Record(), data, accept=True)
@@ -249,7 +253,7 @@ def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: boo
     """Record a fetch that brought no new copy."""
     later = interval.not_before(fetched.wait, run.now)
     record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
-    bulk.snapshots(run.config).keep(feed.name, record)
+    feed_groups.snapshots(run.config).keep(feed.name, record)
     kept = Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
     return _expired(run, feed, kept, accept=accept)
 
@@ -259,7 +263,7 @@ def _expired(run: Run, feed: Feed, kept: Synced, *, accept: bool) -> Synced:
     record = kept.record
     if record.expires is None or record.expires > times.show(run.now):
         return kept
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     try:
         data = store.data(feed.name)
     except RpzctlError as fault:
