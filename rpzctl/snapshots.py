@@ -108,9 +108,7 @@ class Snapshots(NamedTuple):
                 held = hashlib.file_digest(file, "sha256").hexdigest()
                 moment = os.fstat(file.fileno()).st_mtime
         except (FileNotFoundError, NotADirectoryError):
-            # Without its octets nothing says that these names are whole: no policy is made of them,
-            # nor without them.
-            return Record(sha256=digest(b"") if self.names_file(name).is_file() else "")
+            return Record()  # without its octets nothing says that its names are whole
         except OSError as fault:
             raise _unreadable(path, fault) from None
         try:

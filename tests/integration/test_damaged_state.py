@@ -93,6 +93,18 @@ def test_a_copy_that_cannot_be_restored_stops_an_apply_and_not_a_sync(synced: Si
     assert "c2.example" in zone(repo)
 
 
+def test_a_copy_without_record_and_octets_takes_no_name_out_of_the_policy(synced: Site) -> None:
+    folder = synced.state / "feeds" / "one"
+    (folder / "data").unlink()
+    cut("record.json")(folder)
+    synced.setting('[group.malware]\naction = "nodata"')
+    done = synced.ok("apply", "--no-reload")
+    assert "malware.rpz stays as it is published: the good copy of one is gone" in done.stderr
+    assert "c2.example" in zone(synced)
+    synced.ok("sync", "--no-reload")
+    assert "c2.example CNAME *." in zone(synced)
+
+
 def test_a_record_that_cannot_be_read_stops_everything(synced: Site) -> None:
     path = synced.state / "feeds" / "one" / "record.json"
     path.unlink()
