@@ -124,7 +124,7 @@ def _merge(sources: Sequence[Source], *, apart: bool) -> pl.DataFrame:
     masks = {"feeds": SUBTREE, **({"exact": EXACT, "below": BELOW} if apart else {})}
     columns = [
         source.names.lazy()
-        .select("name", scope=_meant(source.subdomains))
+        .select("name", scope=_meant(source))
         .with_columns(
             pl.when(pl.col("scope") & bits > 0)
             .then(pl.lit(1 << place, dtype=pl.UInt64))
@@ -176,12 +176,19 @@ def consensus(merged: pl.DataFrame, least: int) -> pl.DataFrame:
     return frame.with_columns(scope=agreed[0] | agreed[1]).drop("depth")
 
 
-def _meant(subdomains: bool | None) -> pl.Expr:
-    """Return the scope of a source's names, with the feed's setting in force."""
-    if subdomains is None:
+def _meant(source: Source) -> pl.Expr:
+    """Return the scope of a source's names, with the feed's setting in force.
+
+    Without subdomains, a name of which only what is below it is listed stays so: the name itself
+    was never meant. If the source lists that, too, on another line, it is all that is left.
+    """
+    if source.subdomains is None:
         scope = pl.col("scope")
         return pl.when(scope == SILENT).then(pl.lit(EXACT, pl.UInt8)).otherwise(scope)
-    return pl.lit(SUBTREE if subdomains else EXACT, dtype=pl.UInt8)
+    if source.subdomains or not (source.names["scope"] == BELOW).any():
+        return pl.lit(SUBTREE if source.subdomains else EXACT, dtype=pl.UInt8)
+    below = (pl.col("scope") == BELOW).all().over("name")
+    return pl.when(below).then(pl.lit(BELOW, pl.UInt8)).otherwise(pl.lit(EXACT, pl.UInt8))
 
 
 def collapse(frame: pl.DataFrame) -> pl.DataFrame:

@@ -119,8 +119,8 @@ class _Feeds(NamedTuple):
     run: Run
     known: Mapping[str, tuple[Feed, Record]]
 
-    def said(self, feed: str, name: Domain, scope: int, since: str | None) -> Said:
-        place = places.find(bulk.snapshots(self.run.config).folder / feed / "data", name)
+    def said(self, feed: str, name: Domain, scope: int, since: str | None, *, allow: bool = False) -> Said:
+        place = places.find(bulk.snapshots(self.run.config).folder / feed / "data", name, allow=allow)
         last = self.known[feed][1].last_ok if feed in self.known else None
         return Said(feed, name, SCOPES[scope or BITS[Scope.EXACT]], place, since, last)
 
@@ -172,7 +172,7 @@ def _excepted(feeds: _Feeds, name: Domain) -> Iterator[Said]:
         for each in (name, *ancestors(name)):
             bit = BITS[Scope.EXACT] if each == name else BITS[Scope.BELOW]
             if kept.get(each, 0) & bit:
-                yield feeds.said(feed.name, each, kept[each], None)
+                yield feeds.said(feed.name, each, kept[each], None, allow=True)
 
 
 def _listed(
