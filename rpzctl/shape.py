@@ -16,7 +16,7 @@ _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"<script")
 
 
 class Size(NamedTuple):
-    """How much of each sort a copy holds, each name once; None: an older record did not count it."""
+    """How much of each sort a copy holds, each name once; None: not counted by an older record."""
 
     names: int = 0
     exceptions: int | None = None

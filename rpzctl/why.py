@@ -119,8 +119,12 @@ class _Feeds(NamedTuple):
     run: Run
     known: Mapping[str, tuple[Feed, Record]]
 
-    def said(self, feed: str, name: Domain, scope: int, since: str | None, *, allow: bool = False) -> Said:
-        place = places.find(bulk.snapshots(self.run.config).folder / feed / "data", name, allow=allow)
+    def said(
+        self, feed: str, name: Domain, scope: int, since: str | None, *, allow: bool = False
+    ) -> Said:
+        place = places.find(
+            bulk.snapshots(self.run.config).folder / feed / "data", name, allow=allow
+        )
         last = self.known[feed][1].last_ok if feed in self.known else None
         return Said(feed, name, SCOPES[scope or BITS[Scope.EXACT]], place, since, last)
 

@@ -71,13 +71,17 @@ def _odd(origin: str, line: str, _: Options) -> Line:
     owner, kind, rdata = _record(words)
     if kind in _FRAME:
         return COMMENT
-    if owner == _INHERITED and kind is not None:
+    if kind is None:
+        return Line(reason="is not a record of one line")
+    return _owned(origin, owner.lower(), kind, rdata)
+
+
+def _owned(origin: str, owner: str, kind: str, rdata: list[str]) -> Line:
+    """Return what a record comes to whose owner may be that of the one before, or absolute."""
+    if owner == _INHERITED:
         if kind in _RULES:
             return Line(reason="has no owner of its own")
         return Line(skipped="a redirect or local data")
-    if kind is None:
-        return Line(reason="is not a record of one line")
-    owner = owner.lower()
     if owner.endswith("."):
         if not origin or not owner.endswith("." + origin):
             return Line(reason="the owner is outside the zone")
