@@ -7,21 +7,31 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rpzctl import build, catalogue, exceptions, guards, ledger, pipeline, render, times
+from rpzctl import (
+    build,
+    catalogue,
+    exceptions,
+    feed_groups,
+    guards,
+    ledger,
+    pipeline,
+    render,
+    times,
+)
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
+from rpzctl.feed_groups import Group
 from rpzctl.files import file_digest, to_disk
 from rpzctl.guards import Stop
 from rpzctl.ledger import Page
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.rpz import PASSTHRU, Action
 from rpzctl.run import Run
-from rpzctl.snapshots import Record, Snapshots, digest, is_copy, read_as
+from rpzctl.snapshots import Record, digest, is_copy, read_as
 from rpzctl.store import Manifest, ZoneEntry, digest_of
 
 if TYPE_CHECKING:
@@ -29,19 +39,6 @@ if TYPE_CHECKING:
 
     from rpzctl.merge import Made
     from rpzctl.table import TableRows
-
-
-MOST_FEEDS = 63
-"""of one group: which of them list a name is a mask of 64 bits"""
-
-
-class Group(NamedTuple):
-    """A feed group and those of its enabled feeds that have a last good copy."""
-
-    name: str
-    feeds: tuple[tuple[Feed, Record], ...]
-    warnings: tuple[str, ...] = ()
-    """copies that are stale"""
 
 
 class Report(NamedTuple):
@@ -73,81 +70,55 @@ class Zones(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def snapshots(config: Config) -> Snapshots:
-    """Return the folder of last good copies."""
-    return Snapshots(config.state / "feeds")
-
-
-def groups(config: Config, feeds: Mapping[str, Feed], now: datetime) -> list[Group]:
-    """Return the groups in order of precedence: as configured, then by name.
-
-    Raises `UsageFault` for a group that cannot be a zone.
-    """
-    store = snapshots(config)
-    members: dict[str, list[tuple[Feed, Record]]] = {}
-    warnings: dict[str, list[str]] = {}
-    for feed in feeds.values():
-        record = store.record(feed.name)
-        if not feed.enabled or not record.sha256:
-            continue
-        group = members.setdefault(feed.zone, [])
-        old = stale(feed, record, now)
-        if old:
-            fate = "its names left the policy" if feed.stale == "drop" else "its names stay"
-            warnings.setdefault(feed.zone, []).append(f"{old}; {fate}")
-        if not old or feed.stale == "keep":
-            group.append((feed, record))
-        if len(group) > MOST_FEEDS:
-            raise UsageFault(
-                f"the feed group {feed.zone} has more than {MOST_FEEDS} feeds",
-                fix="give some of them another zone",
-            )
-    clash = next((n for n in members if config.origin(n) == config.policy.operator_zone), None)
-    if clash:
-        raise UsageFault(
-            f"the feed group {clash} would have the operator's zone {config.policy.operator_zone}",
-            details=[str(feed.file) for feed, _ in members[clash]],
-            fix="give the group another name, or change policy.operator_zone or policy.suffix",
-        )
-    order = {name: place for place, name in enumerate(config.policy.order)}
-    names = sorted(members, key=lambda name: (order.get(name, len(order)), name))
-    return [Group(name, tuple(members[name]), tuple(warnings.get(name, ()))) for name in names]
-
-
-def stale(feed: Feed, record: Record, now: datetime) -> str | None:
-    """Return how old the last good copy is if that is too old by the feed's `max_age`, or None."""
-    if feed.max_age is None or record.last_ok is None:
-        return None
-    if times.parse(record.last_ok) + times.span(feed.max_age) >= now:
-        return None
-    return f"{feed.name}: its last good copy is {times.age(record.last_ok, now)} old"
-
-
 def zones(run: Run, base: Manifest | None) -> Zones:
     """Return the feed zones; one whose feeds, settings and templates are as before is kept."""
     config = run.config
     env = render.environment(config)
-    known = groups(config, catalogue.load(config), run.now)
+    known = feed_groups.of(config, catalogue.load(config), run.now)
     excepted = _exceptions(config, known)
     candidates, reports, pages = [], [], []
+    warnings = [warning for group in known for warning in group.warnings]
     for group in known:
         origin = config.origin(group.name)
+        old = base.zones.get(origin) if base else None
+        lost = _lost(config, group, origin) if old else []
+        if old and lost:
+            candidates.append(Candidate(origin, kept=old))
+            warnings.append(
+                f"{origin} stays as it is published: the good copy of {', '.join(lost)} is gone; "
+                f"to go on: rpzctl sync --now {' '.join(lost)}"
+            )
+            continue
+        if not group.copies:
+            continue
         actions = [config.group_action(group.name), PASSTHRU]
         drawn = render.zone(env, "bind/rpz.zone.j2", config, origin, actions)
         inputs = _inputs(config, group, drawn, excepted)
-        old = base.zones.get(origin) if base else None
         if old and old.inputs == inputs and ledger.is_of(ledgers(config), origin, inputs):
             candidates.append(Candidate(origin, kept=old))
             continue
         run.stage(f"merging the feeds of {origin}")
         made, held = _merged(config, group, origin, excepted)
+        unsaid = [f"{origin} blocks {n}, which is excepted but too long" for n in made.unsaid]
+        held = (*held, *unsaid)
         rows = _rows(made, actions[0])
         candidates.append(Candidate(origin, drawn=drawn, rows=rows, inputs=inputs))
         reports.append(_report(origin, made, held))
         feeds = tuple(feed.name for feed, _ in group.feeds)
         pages.append(Page(origin, inputs, feeds, made))
-    warnings = tuple(warning for group in known for warning in group.warnings)
-    return Zones(tuple(candidates), tuple(reports), tuple(pages), warnings)
+    return Zones(tuple(candidates), tuple(reports), tuple(pages), tuple(warnings))
+
+
+def _lost(config: Config, group: Group, origin: str) -> list[str]:
+    """Return the feeds that the published zone `origin` is made of and whose copies are gone.
+
+    A copy does not go by itself: the state folder was damaged, and names that a publisher did not
+    take back must not leave the policy because of it.
+    """
+    before = ledger.feeds_of(ledgers(config), origin)
+    if before:
+        return [name for name in group.lost if name in before]
+    return [] if group.copies else list(group.lost)
 
 
 def ledgers(config: Config) -> Path:
@@ -196,7 +167,7 @@ def judges_digest(config: Config) -> str:
 
 def _exceptions(config: Config, known: Sequence[Group]) -> dict[str, bytes]:
     """Return the exceptions of all feeds that have any and are listened to, by feed."""
-    store = snapshots(config)
+    store = feed_groups.snapshots(config)
     excepted: dict[str, bytes] = {}
     for feed, record in (pair for group in known for pair in group.feeds):
         if not feed.exceptions:
@@ -276,7 +247,7 @@ def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame,
     """
     import polars as pl
 
-    path = snapshots(config).names_file(feed.name)
+    path = feed_groups.snapshots(config).names_file(feed.name)
     if record.read_as == read_as(feed) and path.is_file():
         return pl.read_parquet(path), None
     again = _read_again(config, feed, record)
@@ -288,7 +259,7 @@ def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame,
 def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     from rpzctl import formats, shape
 
-    store = snapshots(config)
+    store = feed_groups.snapshots(config)
     checked = times.parse(record.last_checked).timestamp() if record.last_checked else 0
     options = formats.Options(**feed.reading, now=int(checked))  # later expiries are for sync
     data = store.data(feed.name)

@@ -1,6 +1,6 @@
 """The guards on columns: what no feed may block, found in millions of names at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import polars as pl
@@ -8,12 +8,10 @@ import polars as pl
 from rpzctl.guards import Protected, Stop
 from rpzctl.names import Domain, ancestors
 from rpzctl.ranges import JOINT, ranges_of, rows_of
-from rpzctl.rpz import BITS, Scope
 from rpzctl.suffixes import Suffixes
 
 KEPT_STOPS = 1000
 """so many names that a guard took out are kept by name; all are counted"""
-_BELOW = BITS[Scope.BELOW]
 
 
 class Judges(NamedTuple):
@@ -30,52 +28,73 @@ class Judged(NamedTuple):
 
     frame: pl.DataFrame
     stops: tuple[Stop, ...] = ()
+    stopped: int = 0
     told: tuple[Stop, ...] = ()
     fates: tuple[tuple[str, pl.Series], ...] = ()
-    """the name of a guard, and the numbers of the rows that it took out"""
+    """the name of a guard, and the numbers of the rows of which it left nothing"""
+
+
+class _Hit(NamedTuple):
+    place: int
+    entry: str
+    itself: bool
+    """the row's own name is guarded; else the row is wide and above the guarded name"""
 
 
 def guard(frame: pl.DataFrame, judges: Judges, threats: int) -> Judged:
-    """Take out public suffixes, protected names, and top sites that only threat feeds list.
+    """Take out what feeds say of public suffixes, protected names, and top sites (threat feeds).
 
-    `frame` has row, name, scope, feeds and key, and is sorted by key; `threats` is the mask of the
-    threat feeds. A name is taken out as well when its block would take a guarded name away.
+    `frame` has row, name, key, and which feeds list the name (exact) and what is below it (below),
+    and is sorted by key; `threats` is the mask of the threat feeds. Each feed is judged for what it
+    says: where one lists the name alone and another all below it, too, and something below is
+    guarded, the other's word alone does not count.
     """
-    reasons = dict.fromkeys(
-        _suffix_places(frame, judges.suffixes), ("public-suffix", "is a public suffix")
-    )
-    for place, entry in _hit_places(frame, judges.protected.names, below=True).items():
-        taken = ("protected", f"would take away {entry}, which is protected")
-        reasons.setdefault(place, taken)
-    tops = {Domain(name): "" for name in judges.top_sites}
+    left: dict[int, tuple[int, int]] = {}
+    stops: dict[int, Stop] = {}
     told = []
-    spared: dict[int, int] = {}
-    for place, entry in _hit_places(frame, tops, below=False).items():
-        others = int(frame["feeds"][place]) & ~threats
+    exact, below = frame["exact"], frame["below"]
+
+    def said(place: int) -> tuple[int, int]:
+        return left.get(place) or (int(exact[place]), int(below[place]))
+
+    for place in _suffix_places(frame, judges.suffixes):
+        left[place] = (0, 0)
+        stops[place] = Stop("public-suffix", frame["name"][place], "is a public suffix")
+    for place, entry, itself in _hits(frame, judges.protected.names, below=True):
+        itself_by, below_by = said(place)
+        left[place] = (0, 0) if itself else (itself_by & ~below_by, 0)
+        why = f"would take away {entry}, which is protected"
+        stops.setdefault(place, Stop("protected", frame["name"][place], why))
+    tops = {Domain(name): "" for name in judges.top_sites}
+    for place, entry, itself in _hits(frame, tops, below=False):
+        itself_by, below_by = said(place)
+        refused = threats & (itself_by | below_by if itself else below_by)
         stop = Stop("top-site", frame["name"][place], f"would take away {entry}, a top site")
-        if place in reasons:
-            continue
-        if others:
-            spared[place] = others
+        if refused:
+            stops.setdefault(place, stop)
+            left[place] = (itself_by & ~refused, below_by & ~refused)
+        if (itself_by | below_by if itself else below_by) & ~refused:
             told.append(stop)
-        else:
-            reasons[place] = (stop.guard, stop.reason)
-    if not reasons and not spared:
-        return Judged(frame)
-    stops = [
-        Stop(reasons[place][0], frame["name"][place], reasons[place][1])
-        for place in sorted(reasons)[:KEPT_STOPS]
-    ]
-    fates = tuple(
-        (word, frame["row"].gather([p for p, (guard, _) in reasons.items() if guard == word]))
-        for word in dict.fromkeys(guard for guard, _ in reasons.values())
+    if not left:
+        return Judged(frame, told=tuple(told[:KEPT_STOPS]))
+    places = sorted(left)
+    frame = frame.with_columns(
+        exact=exact.scatter(places, pl.Series([left[p][0] for p in places], dtype=pl.UInt64)),
+        below=below.scatter(places, pl.Series([left[p][1] for p in places], dtype=pl.UInt64)),
     )
-    if spared:
-        feeds = frame["feeds"].scatter(list(spared), list(spared.values()))
-        frame = frame.with_columns(feeds=feeds)
-    out = pl.Series(sorted(reasons), dtype=pl.UInt32)
-    left = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(out.implode()))
-    return Judged(left, tuple(stops), tuple(told[:KEPT_STOPS]), fates)
+    gone = [place for place in places if left[place] == (0, 0)]
+    fates = tuple(
+        (word, frame["row"].gather([place for place in gone if stops[place].guard == word]))
+        for word in dict.fromkeys(stops[place].guard for place in gone)
+    )
+    kept = frame.filter(pl.col("exact") | pl.col("below") > 0)
+    return Judged(
+        kept,
+        tuple(stops[place] for place in sorted(stops)[:KEPT_STOPS]),
+        len(stops),
+        tuple(told[:KEPT_STOPS]),
+        fates,
+    )
 
 
 def _suffix_places(frame: pl.DataFrame, suffixes: Suffixes) -> set[int]:
@@ -94,24 +113,21 @@ def _suffix_places(frame: pl.DataFrame, suffixes: Suffixes) -> set[int]:
     return places
 
 
-def _hit_places(
-    frame: pl.DataFrame, guarded: Mapping[Domain, str], *, below: bool
-) -> dict[int, str]:
-    """Return where in `frame` names are whose block takes a `guarded` name away, and which.
+def _hits(frame: pl.DataFrame, guarded: Mapping[Domain, str], *, below: bool) -> Iterator[_Hit]:
+    """Give the rows whose block takes a `guarded` name away; each row may come more than once.
 
     With `below`, what is below a guarded name is guarded, too.
     """
     keys = frame["key"]
-    hits: dict[int, str] = {}
     if below:
         ranges = ranges_of(keys, guarded, itself=True)
         for entry, (start, end) in zip(guarded, ranges, strict=True):
             for place in range(start, end):
-                hits.setdefault(place, entry)
+                yield _Hit(place, entry, itself=True)
     else:
-        hits.update((place, name) for name, place in rows_of(keys, guarded).items())
+        for name, place in rows_of(keys, guarded).items():
+            yield _Hit(place, name, itself=True)
     above = {parent: entry for entry in guarded for parent in ancestors(entry)}
     for parent, place in rows_of(keys, above).items():
-        if frame["scope"][place] >= _BELOW:
-            hits.setdefault(place, above[Domain(parent)])
-    return hits
+        if frame["below"][place]:
+            yield _Hit(place, above[Domain(parent)], itself=False)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from rpzctl import bulk, catalogue, shipped
+from rpzctl import catalogue, feed_groups, shipped
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config, fault_lines
 from rpzctl.errors import RpzctlError, UsageFault
@@ -175,6 +175,6 @@ def remove(run: Run, name: str) -> Removed:
             path.unlink()
         except OSError as fault:
             raise RpzctlError(f"cannot remove {path}: {fault.strerror}") from None
-        snapshot = bulk.snapshots(run.config).forget(name)
+        snapshot = feed_groups.snapshots(run.config).forget(name)
     beneath = shipped.folder("feeds") / f"{name}.toml"
     return Removed(feed, snapshot, catalogue.read(beneath) if beneath.is_file() else None)

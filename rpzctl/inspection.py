@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpzctl import build, bulk, catalogue, check, guards, pipeline, sync, times
+from rpzctl import build, catalogue, check, feed_groups, guards, pipeline, sync, times
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
@@ -83,7 +83,7 @@ class Status(NamedTuple):
 
 def feed_status(run: Run) -> list[FeedStatus]:
     """Return the state of the enabled feeds. Raises `UsageFault` for bad definitions."""
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     found = []
     for feed in catalogue.load(run.config).values():
         record = store.record(feed.name)

@@ -64,8 +64,19 @@ class Gone(NamedTuple):
 
 
 def is_of(folder: Path, origin: str, inputs: str) -> bool:
-    """Tell whether the ledger of the zone `origin` is that of the zone made from `inputs`."""
-    return _head(folder, origin).get("inputs") == inputs
+    """Tell whether the ledger of the zone `origin` is whole, and of the zone made from `inputs`."""
+    head = _head(folder, origin)
+    try:
+        whole = (folder / f"{origin}.names").stat().st_size == head.get("octets")
+    except OSError:
+        return False
+    return whole and head.get("inputs") == inputs
+
+
+def feeds_of(folder: Path, origin: str) -> list[str]:
+    """Return the feeds that the zone `origin` was made of, as its ledger says."""
+    feeds = _head(folder, origin).get("feeds")
+    return [str(feed) for feed in feeds] if isinstance(feeds, list) else []
 
 
 def _head(folder: Path, origin: str) -> dict[str, object]:
@@ -78,8 +89,7 @@ def _head(folder: Path, origin: str) -> dict[str, object]:
 
 def listings(folder: Path, origin: str, names: list[str]) -> list[Listing]:
     """Return what the zone's ledger has of `names`; nothing where there is no ledger."""
-    feeds = _head(folder, origin).get("feeds")
-    order = [str(feed) for feed in feeds] if isinstance(feeds, list) else []
+    order = feeds_of(folder, origin)
     found = []
     with suppress(ValueError):  # damaged
         for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
@@ -144,9 +154,10 @@ def write(folder: Path, page: Page, now: datetime) -> None:
     since = since.scatter(again.arg_true(), before.filter(stayed)["since"])
     ledger = listed.select("name", "scope", "feeds", since.alias("since"), fate.alias("fate"))
     left = before.filter(~stayed).with_columns(until=at)
-    write_aside(names, _text(ledger), mode=0o600)
+    text = _text(ledger)
+    write_aside(names, text, mode=0o600)
     write_aside(kept, _text(_still_gone(_read(kept, _GONE), left, ledger, moment)), mode=0o600)
-    head = {"inputs": page.inputs, "feeds": list(page.feeds)}
+    head = {"inputs": page.inputs, "feeds": list(page.feeds), "octets": len(text)}
     write_aside(folder / f"{page.origin}.json", json.dumps(head).encode(), mode=0o600)
 
 

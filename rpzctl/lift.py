@@ -39,16 +39,17 @@ def lift(frame: pl.DataFrame, allows: Sequence[Allow]) -> pl.DataFrame:
     return frame.filter((pl.col("scope") > 0) & ~inside)
 
 
-def passes(frame: pl.DataFrame, allows: Sequence[Allow], origin: str) -> pl.DataFrame:
+def passes(
+    frame: pl.DataFrame, allows: Sequence[Allow], origin: str
+) -> tuple[pl.DataFrame, list[Domain]]:
     """Add to a collapsed `frame` the rows that let `allows` pass where a wider block stays.
 
     The new column passes is true for rows that let pass; the others that are added repeat the
-    wider block for names that exist because of them. An exception whose owner would not fit into
-    the zone `origin` is left out: nothing else could be said there either.
+    wider block for names that exist because of them. Returned as well: the exceptions whose owner
+    does not fit into the zone `origin`, so that the wider block takes them.
     """
     frame = frame.with_columns(passes=pl.lit(value=False))
-    fitting = [a for a in allows if len(a.name) <= longest_name(origin, Scope.SUBTREE)]
-    parents = {parent for allow in fitting for parent in ancestors(allow.name)}
+    parents = {parent for allow in allows for parent in ancestors(allow.name)}
     covers = {
         Domain(name): int(frame["feeds"][place])
         for name, place in rows_of(frame["key"], parents).items()
@@ -56,14 +57,17 @@ def passes(frame: pl.DataFrame, allows: Sequence[Allow], origin: str) -> pl.Data
     }
     own: dict[tuple[Domain, Scope], Action] = {}
     cover_of: dict[Domain, Domain] = {}
-    for name, scope in fitting:
+    unsaid = []
+    for name, scope in allows:
         cover = next((parent for parent in ancestors(name) if parent in covers), None)
-        if cover is not None:
+        if cover is not None and len(name) > longest_name(origin, Scope.SUBTREE):
+            unsaid.append(name)
+        elif cover is not None:
             own[name, SCOPES[scope]] = PASSTHRU
             own[cover, Scope.BELOW] = _BLOCK
             cover_of[name] = cover
     if not own:
-        return frame
+        return frame, unsaid
     feeds = {
         parent: covers[cover]
         for name, cover in cover_of.items()
@@ -78,4 +82,4 @@ def passes(frame: pl.DataFrame, allows: Sequence[Allow], origin: str) -> pl.Data
     added = pl.DataFrame(more, schema=schema, orient="row").with_columns(key=key_of(pl.col("name")))
     kept = frame.select(*schema, "key")
     # The names that are added are sorted as the names of `policy.effects` are: by the same key.
-    return kept.merge_sorted(added.select(kept.columns), key="key")
+    return kept.merge_sorted(added.select(kept.columns), key="key"), unsaid

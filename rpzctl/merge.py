@@ -14,6 +14,7 @@ from rpzctl.exceptions import Allow
 from rpzctl.formats.parsed import SILENT
 from rpzctl.guards import Stop
 from rpzctl.lift import lift, passes
+from rpzctl.names import Domain
 from rpzctl.ranges import JOINT, key_of
 from rpzctl.rpz import BITS, Scope, longest_name
 
@@ -51,6 +52,8 @@ class Made(NamedTuple):
     """names left out because a listed parent covers them"""
     excepted: int
     """names left out because a feed excepts them"""
+    unsaid: tuple[Domain, ...]
+    """exceptions that are too long for the zone: a wider block takes them"""
     few: int
     """names left out because too few feeds list them"""
 
@@ -67,36 +70,33 @@ def combine(
     In that order: collapsed first, one stray ``com`` would swallow every name below it before a
     guard throws it out.
     """
-    merged = _merge(sources, apart=min_feeds > 1).with_row_index("row")
-    listed = merged if min_feeds == 1 else consensus(merged, min_feeds)
-    agreed = listed.filter(pl.col("scope") > 0) if min_feeds > 1 else listed
-    if min_feeds > 1:  # what is written down of a name is what its feeds agree on, if they do
-        scope = pl.when(listed["scope"] > 0).then(listed["scope"]).otherwise(pl.col("scope"))
-        merged = merged.with_columns(scope=scope)
+    merged = _merge(sources).with_row_index("row")
     threats = sum(1 << place for place, source in enumerate(sources) if source.threat)
-    judged = guard(agreed, judges, threats)
+    judged = guard(merged, judges, threats)
+    agreed = consensus(judged.frame, min_feeds).filter(pl.col("scope") > 0)
     fits = pl.col("name").str.len_bytes() <= longest_octets(origin)
-    fitting = judged.frame.filter(fits)
+    fitting = agreed.filter(fits)
     lifted = lift(fitting, allows)
     collapsed = collapse(lifted)
-    frame = passes(collapsed, allows, origin)
+    frame, unsaid = passes(collapsed, allows, origin)
     fates = (
-        ("few", _gone(merged, agreed)),
-        *((word, rows) for word, rows in judged.fates),
-        ("too-long", _gone(judged.frame, fitting)),
+        *judged.fates,
+        ("few", _gone(judged.frame, agreed)),
+        ("too-long", _gone(agreed, fitting)),
         ("excepted", _gone(fitting, lifted)),
     )
     return Made(
         frame=frame.select("name", "scope", "feeds", "passes"),
-        merged=merged.select("row", "name", "scope", "feeds"),
+        merged=_written_down(merged, agreed),
         fates=tuple((word, rows) for word, rows in fates if len(rows)),
         stops=judged.stops,
-        stopped=agreed.height - judged.frame.height,
+        stopped=judged.stopped,
         told=judged.told,
-        too_long=judged.frame.height - fitting.height,
+        too_long=agreed.height - fitting.height,
         covered=lifted.height - collapsed.height,
         excepted=fitting.height - lifted.height,
-        few=merged.height - agreed.height,
+        unsaid=tuple(unsaid),
+        few=judged.frame.height - agreed.height,
     )
 
 
@@ -116,31 +116,23 @@ def _gone(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
     return before.select("row").join(after.select("row"), on="row", how="anti")["row"]
 
 
-def _merge(sources: Sequence[Source], *, apart: bool) -> pl.DataFrame:
-    """Return each name once: its key, what of it is meant, which sources list it.
-
-    With `apart` also exact and below: which sources list the name itself, and what is below it.
-    """
-    masks = {"feeds": SUBTREE, **({"exact": EXACT, "below": BELOW} if apart else {})}
+def _merge(sources: Sequence[Source]) -> pl.DataFrame:
+    """Return each name once: its key, and which sources list it (exact) and what is below it."""
     columns = [
         source.names.lazy()
         .select("name", scope=_meant(source))
-        .with_columns(
-            pl.when(pl.col("scope") & bits > 0)
-            .then(pl.lit(1 << place, dtype=pl.UInt64))
-            .otherwise(pl.lit(0, dtype=pl.UInt64))
-            .alias(mask)
-            if apart
-            else pl.lit(1 << place, dtype=pl.UInt64).alias(mask)
-            for mask, bits in masks.items()
+        .select(
+            "name",
+            exact=_vote(pl.col("scope") & EXACT > 0, place),
+            below=_vote(pl.col("scope") & BELOW > 0, place),
         )
         for place, source in enumerate(sources)
     ]
     if not columns:
-        empty = {"name": pl.String, "scope": pl.UInt8, **dict.fromkeys(masks, pl.UInt64)}
-        return pl.DataFrame(schema={**empty, "key": pl.String})
+        masks = {"exact": pl.UInt64, "below": pl.UInt64}
+        return pl.DataFrame(schema={"name": pl.String, **masks, "key": pl.String})
     key = key_of(pl.col("name"))
-    united = [pl.col(column).bitwise_or() for column in ("scope", *masks)]
+    united = (pl.col("exact").bitwise_or(), pl.col("below").bitwise_or())
     if len(columns) > 1:
         union = pl.concat(columns).group_by("name").agg(united)
         return union.with_columns(key=key).sort("key").collect(engine="streaming")
@@ -152,28 +144,8 @@ def _merge(sources: Sequence[Source], *, apart: bool) -> pl.DataFrame:
     return merged.group_by("name", "key", maintain_order=True).agg(united).select(merged.columns)
 
 
-def consensus(merged: pl.DataFrame, least: int) -> pl.DataFrame:
-    """Return `merged` with the scope that at least `least` feeds agree on; 0: none.
-
-    A feed that lists a parent's subtree lists what is below it, too. `merged` has the columns
-    exact and below: which feeds list the name itself, and what is below it.
-    """
-    frame = merged.with_columns(depth=pl.col("key").str.count_matches(JOINT, literal=True))
-    deepest = int(frame["depth"].max() or 0)  # type: ignore[arg-type] # an integer column
-    for level in range(deepest + 1):
-        tops = (pl.col("depth") == level) & (pl.col("below") > 0)
-        if not frame.select(tops.any()).item():
-            continue
-        carried = pl.when(tops).then(pl.col("key") + JOINT).forward_fill()
-        masks = pl.when(tops).then(pl.col("below")).forward_fill()
-        under = pl.col("key").str.starts_with(carried).fill_null(value=False)
-        more = pl.when(under).then(masks).otherwise(pl.lit(0, pl.UInt64))
-        frame = frame.with_columns(exact=pl.col("exact") | more, below=pl.col("below") | more)
-    agreed = [
-        (pl.col(column).bitwise_count_ones() >= least).cast(pl.UInt8) * bit
-        for column, bit in (("exact", EXACT), ("below", BELOW))
-    ]
-    return frame.with_columns(scope=agreed[0] | agreed[1]).drop("depth")
+def _vote(listed: pl.Expr, place: int) -> pl.Expr:
+    return listed.cast(pl.UInt64) * pl.lit(1 << place, dtype=pl.UInt64)
 
 
 def _meant(source: Source) -> pl.Expr:
@@ -189,6 +161,49 @@ def _meant(source: Source) -> pl.Expr:
         return pl.lit(SUBTREE if source.subdomains else EXACT, dtype=pl.UInt8)
     below = (pl.col("scope") == BELOW).all().over("name")
     return pl.when(below).then(pl.lit(BELOW, pl.UInt8)).otherwise(pl.lit(EXACT, pl.UInt8))
+
+
+def consensus(frame: pl.DataFrame, least: int) -> pl.DataFrame:
+    """Return `frame` with the scope that at least `least` feeds agree on (0: none), and feeds.
+
+    A feed that lists a parent's subtree lists what is below it, too.
+    """
+    feeds = pl.col("exact") | pl.col("below")
+    if least > 1:
+        frame = _handed_down(frame)
+    agreed = [
+        (pl.col(column).bitwise_count_ones() >= least).cast(pl.UInt8) * bit
+        for column, bit in (("exact", EXACT), ("below", BELOW))
+    ]
+    return frame.with_columns(scope=agreed[0] | agreed[1], feeds=feeds).drop("exact", "below")
+
+
+def _handed_down(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` with what feeds say of parents' subtrees said of the names below them."""
+    frame = frame.with_columns(depth=pl.col("key").str.count_matches(JOINT, literal=True))
+    deepest = int(frame["depth"].max() or 0)  # type: ignore[arg-type] # an integer column
+    for level in range(deepest + 1):
+        tops = (pl.col("depth") == level) & (pl.col("below") > 0)
+        if not frame.select(tops.any()).item():
+            continue
+        carried = pl.when(tops).then(pl.col("key") + JOINT).forward_fill()
+        masks = pl.when(tops).then(pl.col("below")).forward_fill()
+        under = pl.col("key").str.starts_with(carried).fill_null(value=False)
+        more = pl.when(under).then(masks).otherwise(pl.lit(0, pl.UInt64))
+        frame = frame.with_columns(exact=pl.col("exact") | more, below=pl.col("below") | more)
+    return frame.drop("depth")
+
+
+def _written_down(merged: pl.DataFrame, agreed: pl.DataFrame) -> pl.DataFrame:
+    """Return all that was listed, with the scope that is left of it, or else that it had."""
+    exact, below = (pl.col(column) > 0 for column in ("exact", "below"))
+    scope = merged.select(exact.cast(pl.UInt8) * EXACT + below.cast(pl.UInt8) * BELOW).to_series()
+    return merged.select(
+        "row",
+        "name",
+        scope=scope.scatter(agreed["row"], agreed["scope"]),
+        feeds=pl.col("exact") | pl.col("below"),
+    )
 
 
 def collapse(frame: pl.DataFrame) -> pl.DataFrame:

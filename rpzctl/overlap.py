@@ -6,7 +6,7 @@ the feed's own.
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rpzctl import bulk, catalogue
+from rpzctl import catalogue, feed_groups
 from rpzctl.config import Config
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def contribution(config: Config, name: str) -> Contribution | None:
     A million names against ten feeds of as many take some seconds; two copies are in memory at a
     time.
     """
-    store = bulk.snapshots(config)
+    store = feed_groups.snapshots(config)
     if not store.names_file(name).is_file():
         return None
     mine = _names(store.names_file(name))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from rpzctl import bulk, catalogue, judging, network_guards, sync
+from rpzctl import catalogue, feed_groups, judging, network_guards, sync
 from rpzctl.catalogue import Feed
 from rpzctl.errors import UsageFault
 from rpzctl.fetch import together
@@ -65,7 +65,7 @@ def rehearse(
         )
     wanted = [feeds[name] for name in dict.fromkeys(names)]
     wanted = wanted or [feed for feed in feeds.values() if feed.enabled]
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     known = network_guards.known(shipped=run.config.guards.shipped)
     run.stage(f"fetching {len(wanted)} feeds")
     done = []

@@ -11,6 +11,7 @@ from rpzctl import (
     bulk,
     catalogue,
     exceptions,
+    feed_groups,
     interval,
     judging,
     network_guards,
@@ -108,7 +109,7 @@ def sync(
     Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
     """
     feeds = chosen(run, [*names, *accept])
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     with run.store.lock(run.wait, SYNC_LOCK):
         done: dict[str, Synced] = {}
         asks: list[tuple[Feed, Record, Validators]] = []
@@ -163,6 +164,7 @@ def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...]
 def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
     """Return the feeds to fetch. Raises `UsageFault`."""
     known = catalogue.load(run.config)
+    feed_groups.refuse_crowds(known)
     if not names:
         return [feed for feed in known.values() if feed.enabled]
     unknown = [name for name in names if name not in known]
@@ -211,7 +213,9 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
 
 def _accept(run: Run, feed: Feed, data: bytes, parsed: "Parsed", record: Record) -> None:
     excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
-    bulk.snapshots(run.config).accept(feed.name, data, bulk.packed(parsed.names), excepted, record)
+    feed_groups.snapshots(run.config).accept(
+        feed.name, data, bulk.packed(parsed.names), excepted, record
+    )
 
 
 def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) -> Judged:
@@ -235,7 +239,7 @@ def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: boo
     """Record a fetch that brought no new copy."""
     later = interval.not_before(fetched.wait, run.now)
     record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
-    bulk.snapshots(run.config).keep(feed.name, record)
+    feed_groups.snapshots(run.config).keep(feed.name, record)
     kept = Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
     return _expired(run, feed, kept, accept=accept)
 
@@ -245,7 +249,7 @@ def _expired(run: Run, feed: Feed, kept: Synced, *, accept: bool) -> Synced:
     record = kept.record
     if record.expires is None or record.expires > times.show(run.now):
         return kept
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     data = store.data(feed.name)
     judged = _judged(run, feed, record, data, accept=accept)
     if judged.fault is not None or judged.parsed is None:

@@ -1,14 +1,27 @@
 """Why a name is blocked, allowed or neither: who says so, where, since when. Asks no server.
 
-The answer is that of what is published: the operator's zone first, then the feed zones in their
-order, as a resolver looks them up. No bulk library is imported, whatever the size of the feeds.
+The verdict is that of the published zones themselves: the operator's first, then the feed zones in
+their order, as a resolver looks names up; the ledgers say who is behind it. No bulk library is
+imported, whatever the size of the feeds.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from rpzctl import bulk, catalogue, exceptions, ledger, places, policy, rows, times
+from rpzctl import (
+    bulk,
+    catalogue,
+    exceptions,
+    feed_groups,
+    ledger,
+    pipeline,
+    places,
+    policy,
+    published,
+    rows,
+    times,
+)
 from rpzctl.book import Book, read_book
 from rpzctl.catalogue import Feed
 from rpzctl.names import Domain, ancestors, is_within
@@ -122,9 +135,8 @@ class _Feeds(NamedTuple):
     def said(
         self, feed: str, name: Domain, scope: int, since: str | None, *, allow: bool = False
     ) -> Said:
-        place = places.find(
-            bulk.snapshots(self.run.config).folder / feed / "data", name, allow=allow
-        )
+        copy = feed_groups.snapshots(self.run.config).folder / feed / "data"
+        place = places.find(copy, name, allow=allow)
         last = self.known[feed][1].last_ok if feed in self.known else None
         return Said(feed, name, SCOPES[scope or BITS[Scope.EXACT]], place, since, last)
 
@@ -134,15 +146,8 @@ def why(run: Run, name: Domain) -> Answer:
 
     Raises `UsageFault` for bad rule files or definitions.
     """
-    store = bulk.snapshots(run.config)
-    feeds = _Feeds(
-        run,
-        {
-            feed.name: (feed, store.record(feed.name))
-            for feed in catalogue.load(run.config).values()
-            if feed.enabled
-        },
-    )
+    groups = feed_groups.of(run.config, catalogue.load(run.config), run.now)
+    feeds = _Feeds(run, {pair[0].name: pair for group in groups for pair in group.feeds})
     base = run.store.current()
     excepted = tuple(_excepted(feeds, name))
     listed, notes = _listed(feeds, base, name, excepted=bool(excepted))
@@ -168,14 +173,15 @@ def _rules(book: Book, chain: set[Domain]) -> Iterator[tuple[str, Rule]]:
 
 def _excepted(feeds: _Feeds, name: Domain) -> Iterator[Said]:
     """Give the exceptions of feeds that cover `name`."""
-    store = bulk.snapshots(feeds.run.config)
-    for feed, record in feeds.known.values():
-        if not feed.exceptions or not record.sha256:
+    store = feed_groups.snapshots(feeds.run.config)
+    suffixes = pipeline.suffix_list(feeds.run.config)
+    for feed, _ in feeds.known.values():
+        if not feed.exceptions:
             continue
         kept = dict(exceptions.of_text(store.exceptions(feed.name) or b""))
         for each in (name, *ancestors(name)):
             bit = BITS[Scope.EXACT] if each == name else BITS[Scope.BELOW]
-            if kept.get(each, 0) & bit:
+            if kept.get(each, 0) & bit and not suffixes.is_suffix(each):
                 yield feeds.said(feed.name, each, kept[each], None, allow=True)
 
 
@@ -227,11 +233,14 @@ def _decided(run: Run, base: Manifest | None, answer: Answer) -> Answer:
     if effect is not None:
         zone = run.config.policy.operator_zone
         return answer._replace(verdict="allowed", zone=zone, owner=owner, action=str(effect))
-    first = next((each for each in answer.listed if each.blocks), None)
-    if first is not None:
-        owner = first.name if first.name == name else f"*.{first.name}"
-        action = str(_action(run, first.zone))
-        return answer._replace(verdict="blocked", zone=first.zone, owner=owner, action=action)
+    for origin, entry in _feed_zones(run, base):
+        assert base is not None, "it has zones"  # noqa: S101 - as said
+        found = published.find(run.store.folder(base), entry, name)
+        if found is not None:
+            verdict: Verdict = "allowed" if found.action == str(PASSTHRU) else "blocked"
+            return answer._replace(
+                verdict=verdict, zone=origin, owner=found.owner, action=found.action
+            )
     if any(each.reason == _FATES["excepted"] for each in answer.listed):
         return answer._replace(verdict="allowed")
     return answer
@@ -255,11 +264,6 @@ def _operators(run: Run, base: Manifest | None, name: Domain) -> tuple[Action | 
         return held[name].itself, name
     parent = next((parent for parent in ancestors(name) if parent in held), None)
     return (held[parent].below, f"*.{parent}") if parent else (None, None)
-
-
-def _action(run: Run, origin: str) -> Action:
-    group = origin.removesuffix(f".{run.config.policy.suffix}")
-    return run.config.group_action(group)
 
 
 def moment(seconds: int) -> str:

@@ -30,10 +30,10 @@ def list_feeds(
     json: Json = False,
 ) -> None:
     """Show the feeds that are known: shipped ones and the policy repo's own."""
-    from rpzctl import bulk, catalogue
+    from rpzctl import catalogue, feed_groups
 
     run = run_of(ctx)
-    store = bulk.snapshots(run.config)
+    store = feed_groups.snapshots(run.config)
     known = [
         (feed, store.record(feed.name))
         for feed in catalogue.load(run.config).values()
@@ -73,11 +73,11 @@ def _age(run: "Run", moment: str | None) -> str:
 
 def show_feed(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
     """Show all that is known of a feed, and what it adds to the others that are enabled."""
-    from rpzctl import bulk, definitions, overlap
+    from rpzctl import definitions, feed_groups, overlap
 
     run = run_of(ctx)
     found = definitions.find(run.config, feed)
-    record = bulk.snapshots(run.config).record(feed)
+    record = feed_groups.snapshots(run.config).record(feed)
     adds = overlap.contribution(run.config, feed) if record.sha256 else None
     if json:
         value = {

@@ -76,6 +76,9 @@ def _zone(zone: "ZoneChange", *, full: bool) -> None:
     changes = zone.value(None if full else 20)
     counts = f"+{changes['added']} -{changes['removed']} ~{changes['changed']}"
     frame = "" if zone.diff else ", template or settings changed"
+    if zone.status == "removed":
+        print(paint(f"{zone.origin}: removed, with its {zone.rows} rows", "bold"))
+        return
     print(paint(f"{zone.origin}: {zone.status}, {counts}, {zone.rows} rows{frame}", "bold"))
     for sign, key, colour in (
         ("+", "added", "green"),

@@ -144,3 +144,101 @@ def test_exceptions_that_were_lost_are_read_again(site: Site, text: bytes | None
     assert {"ads.example": "nodata", "good.ads.example": REAL} == site.answers(
         ["ads.example", "good.ads.example"]
     )
+
+
+def test_a_guarded_name_has_no_vote_in_a_consensus(site: Site) -> None:
+    site.setting("[group.malware]\nmin_feeds = 2")
+    local(site, "one", b"||com^\n||google.com^\n||both.example^\n", format="adblock")
+    local(site, "two", b"evil.com\nmine.google.com\nboth.example\n", format="domains")
+    assert "guards left out 2 names" in site.ok("sync").stderr
+    names = {"evil.com": REAL, "mine.google.com": REAL, "both.example": "NXDOMAIN"}
+    assert names == site.answers(list(names))
+
+
+def test_a_feeds_wide_word_that_is_refused_does_not_take_others_with_it(site: Site) -> None:
+    site.config.write_text(
+        site.config.read_text().replace("protect = []", 'protect = ["safe.bank.example"]')
+    )
+    local(site, "exact", b"bank.example\n", format="domains")
+    local(site, "wide", b"||bank.example^\n", format="adblock")
+    site.ok("sync")
+    names = {"bank.example": "NXDOMAIN", "safe.bank.example": REAL, "www.bank.example": REAL}
+    assert names == site.answers(list(names))
+
+
+@pytest.mark.parametrize(
+    ("setting", "definition"),
+    [
+        ("[group.malware]\nmin_feeds = 2", {}),
+        ("[guards]\nprotect = ['evil.example']", {}),
+        ("", {"exceptions": False}),
+        ("", {"subdomains": False}),
+    ],
+)
+def test_what_a_setting_changes_reaches_the_resolver(
+    site: Site, setting: str, definition: dict[str, bool]
+) -> None:
+    text = b"||evil.example^\n||good.example^\n@@||good.example^\n"
+    local(site, "one", text, format="adblock")
+    site.ok("sync")
+    names = ["evil.example", "www.evil.example", "good.example"]
+    before = site.answers(names)
+    local(site, "one", text, format="adblock", **definition)
+    if "guards" in setting:
+        site.config.write_text(
+            site.config.read_text().replace("protect = []", "protect = ['evil.example']")
+        )
+    elif setting:
+        site.setting(setting)
+    site.ok("apply")
+    assert before != site.answers(names)
+
+
+def test_a_feed_that_becomes_one_of_ads_may_block_a_top_site(site: Site) -> None:
+    local(site, "one", b"facebook.com\n", format="domains")
+    site.ok("sync")
+    assert REAL == site.answer("facebook.com")
+    local(site, "one", b"facebook.com\n", format="domains", kind="ads")
+    site.ok("apply")
+    assert "NXDOMAIN" == site.answer("facebook.com")
+
+
+def test_another_list_of_top_sites_reaches_the_resolver(site: Site) -> None:
+    local(site, "one", b"evil.example\n", format="domains")
+    site.ok("sync")
+    (site.repo / "tops.csv").write_text("1,evil.example\n2,other.example\n")
+    text = site.config.read_text().replace("protect = []", 'protect = []\ntop_sites = "tops.csv"')
+    site.config.write_text(text)
+    site.ok("apply")
+    assert REAL == site.answer("evil.example")
+
+
+def test_a_lost_copy_does_not_empty_the_policy(site: Site) -> None:
+    import shutil
+
+    path = local(site, "one", b"evil.example\n", format="domains")
+    local(site, "two", b"bad.example\n", format="domains")
+    site.ok("sync")
+    shutil.rmtree(site.state / "feeds" / "one")
+    path.rename(path.with_suffix(".away"))
+    for command in ("apply", "sync"):
+        done = site.cli(command)
+        assert "malware.rpz stays as it is published: the good copy of one is gone" in done.stderr
+        assert "NXDOMAIN" == site.answer("evil.example")
+    shutil.rmtree(site.state / "feeds")
+    shutil.rmtree(site.state / "ledger")
+    assert "stays as it is published" in site.cli("apply").stderr
+    assert {"evil.example": "NXDOMAIN", "bad.example": "NXDOMAIN"} == site.answers(
+        ["evil.example", "bad.example"]
+    )
+    path.with_suffix(".away").rename(path)
+    site.ok("sync", "--now")
+    assert "stays" not in site.ok("apply").stderr
+
+
+def test_an_exception_too_long_for_the_zone_is_told(site: Site) -> None:
+    long = ".".join(["a" * 60] * 4)[:228] + ".wide.example"
+    local(site, "one", f"||wide.example^\n@@||{long}^\n".encode(), format="adblock")
+    done = site.ok("sync")
+    assert f"malware.rpz blocks {long}, which is excepted but too long" in done.stderr
+    assert "blocked" == site.ok("why", long, "--json").json()["verdict"]

@@ -128,3 +128,30 @@ def test_why_takes_no_nonsense(site: Site) -> None:
     done = site.cli("why", "not a name")
     assert (2, True) == (done.status, "has a space" in done.stderr)
     assert "neither" == why(site, "unheard.example")["verdict"]
+
+
+def test_the_verdict_is_of_what_is_published_whatever_was_edited_since(site: Site) -> None:
+    local(site, "one", b"||evil.example^\n@@||good.example^\n@@||com^\n", format="adblock")
+    local(site, "two", b"good.example\nevil.com\n", format="domains", zone="ads")
+    site.ok("sync")
+    names = ["evil.example", "x.evil.example", "good.example", "evil.com"]
+    before = [why(site, name)["verdict"] for name in names]
+    assert ["blocked", "blocked", "allowed", "blocked"] == before
+    local(site, "one", b"", format="adblock", exceptions=False)
+    local(site, "two", b"", format="domains", zone="ads", enabled=False)
+    site.setting("[group.malware]\naction = 'nodata'")
+    after = [why(site, name)["verdict"] for name in names]
+    assert [word.replace("allowed", "neither") for word in before] == [
+        word.replace("allowed", "neither") for word in after
+    ]
+    assert "nxdomain" == why(site, "evil.example")["action"]
+
+
+def test_a_damaged_ledger_does_not_change_the_verdict_and_is_mended(site: Site) -> None:
+    local(site, "one", b"evil.example\n", format="domains")
+    site.ok("sync")
+    (site.state / "ledger" / "malware.rpz.names").write_bytes(b"")
+    assert "blocked" == why(site, "evil.example")["verdict"]
+    assert "is not known" in site.ok("why", "evil.example").stderr
+    site.ok("apply")
+    assert 1 == len(why(site, "evil.example")["listed"])

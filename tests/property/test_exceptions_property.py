@@ -20,12 +20,14 @@ from rpzctl.rpz import BITS, PASSTHRU, Action, Kind, Scope, owners
 from tests.property.test_policy_property import by_dns
 
 NXDOMAIN = Action(Kind.NXDOMAIN)
-JUDGES = Judges(suffixes.load(), Protected({}))
+TOPS = ("b.com", "a.c.com", "c.b.a.com")
+PROTECTED = (Domain("a.a.com"), Domain("b.c.c.com"))
+JUDGES = Judges(suffixes.load(), Protected(dict.fromkeys(PROTECTED, "a test")), frozenset(TOPS))
 SHAPES = {NXDOMAIN: ("", " CNAME .\n"), PASSTHRU: ("", " CNAME rpz-passthru.\n")}
 QUERIES = [
     ".".join([*labels, "com"]) for depth in range(1, 5) for labels in product("abc", repeat=depth)
 ]
-NAME = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(
+NAME = st.lists(st.sampled_from("abc"), min_size=0, max_size=4).map(
     lambda labels: Domain(".".join([*labels, "com"]))
 )
 LISTED = st.lists(st.tuples(NAME, st.sampled_from(sorted(BITS.values()))), max_size=6)
@@ -37,14 +39,25 @@ def takes(name: str, scope: int, query: str) -> bool:
     return query.endswith("." + name) and bool(scope & BITS[Scope.BELOW])
 
 
+def guarded(name: str, scope: int, *, threat: bool) -> bool:
+    """Tell whether the guards refuse what one feed says of a name."""
+    if name == "com" or any(takes(entry, BITS[Scope.SUBTREE], name) for entry in PROTECTED):
+        return True
+    tops = TOPS if threat else ()
+    if name in tops:
+        return True
+    below = BITS[Scope.BELOW]
+    return bool(scope & below) and any(takes(name, below, each) for each in (*PROTECTED, *tops))
+
+
 def made_of(
     feeds: list[list[tuple[Domain, int]]], allowed: list[tuple[Domain, int]], least: int
 ) -> merge.Made:
     sources = [
-        merge.Source(f"f{n}", frame(Entry(name, scope) for name, scope in listed))
+        merge.Source(f"f{n}", frame(Entry(*each) for each in listed), threat=n != 1)
         for n, listed in enumerate(feeds)
     ]
-    allows = united((Allow(name, scope) for name, scope in allowed), set())
+    allows = united((Allow(name, scope) for name, scope in allowed), {"com"})
     return merge.combine(sources, "x.rpz", JUDGES, allows, least)
 
 
@@ -53,12 +66,17 @@ def made_of(
 def test_the_zone_means_what_feeds_block_less_what_they_except(
     feeds: list[list[tuple[Domain, int]]], allowed: list[tuple[Domain, int]], least: int
 ) -> None:
+    feeds = [list(dict(listed).items()) for listed in feeds]  # one word of each feed on a name
     made = made_of(feeds, allowed, least)
+    heard = [
+        [(name, scope) for name, scope in one if not guarded(name, scope, threat=n != 1)]
+        for n, one in enumerate(feeds)
+    ]
     rows = list(table.TableRows(made.frame, NXDOMAIN).all())
     zone = {owner: row.action for row in rows for owner in owners(row.name, row.scope)}
-    for query in QUERIES:
-        lists = sum(any(takes(name, scope, query) for name, scope in one) for one in feeds)
-        excepted = any(takes(name, scope, query) for name, scope in allowed)
+    for query in [*QUERIES, "com"]:
+        lists = sum(any(takes(name, scope, query) for name, scope in one) for one in heard)
+        excepted = any(takes(name, scope, query) for name, scope in allowed if name != "com")
         wanted = lists >= least and not excepted
         assert wanted == (by_dns(zone, query) == NXDOMAIN), (query, zone)
     keys = [tuple(reversed(row.name.split("."))) for row in rows]

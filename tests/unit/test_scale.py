@@ -35,23 +35,28 @@ def reference(
     for bit, (names, subdomains) in enumerate(listed):
         for name, said in names.items():
             meant = (said or EXACT) if subdomains is None else SUBTREE if subdomains else EXACT
-            scope, feeds = union.get(name, (0, 0))
-            union[name] = (scope | meant, feeds | 1 << bit)
+            exact, below = union.get(name, (0, 0))
+            union[name] = (
+                exact | (1 << bit if meant & EXACT else 0),
+                below | (1 << bit if meant & BELOW else 0),
+            )
     public = SUFFIXES.among(union)
     above_protected = {parent for entry in protected for parent in parents(entry)}
     kept = {}
     excepted = 0
-    for name, (scope, feeds) in union.items():
+    for name, (itself, under) in union.items():
+        exact, below = itself, under
         chain = parents(name)
         if name in public or name in protected or protected.intersection(chain):
             continue
-        if scope & BELOW and name in above_protected:
-            continue
+        if below and name in above_protected:
+            exact, below = exact & ~below, 0
+        scope = EXACT * (exact > 0) | BELOW * (below > 0)
         left = scope & ~allowed.get(name, 0)
-        if not left or any(allowed.get(parent, 0) & BELOW for parent in chain):
+        if scope and (not left or any(allowed.get(parent, 0) & BELOW for parent in chain)):
             excepted += 1
-        else:
-            kept[name] = (left, feeds)
+        elif scope:
+            kept[name] = (left, exact | below)
     wide = {name for name, (scope, _) in kept.items() if scope & BELOW}
     return {n: v for n, v in kept.items() if not wide.intersection(parents(n))}, excepted
 

@@ -34,20 +34,22 @@ def combine(listed: Listed, protected: Protected = NOBODY, origin: str = "x.rpz"
 
 def reference(listed: Listed, protected: set[str]) -> dict[str, tuple[bool, int]]:
     """Sets and loops: name to (subtree, feeds)."""
-    union: dict[str, tuple[bool, int]] = {}
+    union: dict[str, tuple[int, int]] = {}
     for bit, (names, subdomains) in enumerate(listed):
         for name in names:
-            subtree, feeds = union.get(name, (False, 0))
-            union[name] = (subtree or subdomains, feeds | 1 << bit)
+            exact, below = union.get(name, (0, 0))
+            union[name] = (exact | 1 << bit, below | (1 << bit if subdomains else 0))
     kept = {}
-    for name, (subtree, feeds) in union.items():
+    for name, (itself, under) in union.items():
+        exact, below = itself, under
         if SUFFIXES.is_suffix(name):
             continue
         if any(p == name or p in ancestors(name) for p in protected):
             continue
-        if subtree and any(name in ancestors(p) for p in protected):
-            continue
-        kept[name] = (subtree, feeds)
+        if below and any(name in ancestors(p) for p in protected):
+            exact, below = exact & ~below, 0  # who lists all below is not listened to
+        if exact | below:
+            kept[name] = (below > 0, exact | below)
     wide = {name for name, (subtree, _) in kept.items() if subtree}
     return {n: v for n, v in kept.items() if not any(a in wide for a in ancestors(n))}
 
