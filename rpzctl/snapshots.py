@@ -17,7 +17,7 @@ from rpzctl.fetch.fetched import Fetched, Validators
 from rpzctl.files import write_aside
 from rpzctl.shape import Size
 
-READER = 4
+READER = 5
 """raised when the readers come to other names from the same octets"""
 
 
@@ -146,6 +146,11 @@ def read_as(feed: Feed) -> str:
     """Return what the names of a copy depend on besides its octets."""
     reading = json.dumps(feed.reading, sort_keys=True) if feed.reading else ""
     return f"{feed.format}/{READER}{reading}"
+
+
+def is_copy(feed: Feed, record: Record, data: bytes) -> bool:
+    """Tell whether `data` is the last good copy, and read as it was when it was accepted."""
+    return record.read_as == read_as(feed) and record.sha256 == digest(data)
 
 
 def source(feed: Feed) -> str:
