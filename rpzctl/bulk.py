@@ -31,7 +31,7 @@ from rpzctl.ledger import Page
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.rpz import PASSTHRU, Action
 from rpzctl.run import Run
-from rpzctl.snapshots import Record, digest, read_as
+from rpzctl.snapshots import Record, digest, is_copy, read_as
 from rpzctl.store import Manifest, ZoneEntry, digest_of
 
 if TYPE_CHECKING:
@@ -282,9 +282,13 @@ def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     store = feed_groups.snapshots(config)
     checked = times.parse(record.last_checked).timestamp() if record.last_checked else 0
     options = formats.Options(**feed.reading, now=int(checked))  # later expiries are for sync
-    parsed = formats.read(store.data(feed.name), feed.format, options)
-    fault = shape.fault_of_names(feed, parsed)
-    fault = fault or shape.fault_of_swing(feed, record.size, shape.size(parsed))
+    data = store.data(feed.name)
+    parsed = formats.read(data, feed.format, options)
+    found = shape.size(parsed)
+    fault = shape.fault_of_names(feed, parsed, found)
+    fault = fault or shape.fault_of_swing(feed, record.size, found)
+    if fault is not None and is_copy(feed, record, data):
+        fault = None  # it was accepted as it is: what is missing has expired
     if fault is not None:
         fault = f"{fault}; keeps the names that were read before"
         return ReadAgain(None, store.exceptions(feed.name) or b"", fault)

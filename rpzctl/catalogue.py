@@ -134,7 +134,8 @@ class Feed(BaseModel):
     """the feed group, e.g. malware; each is one policy zone"""
     subdomains: bool | None = None
     """whether what is below each name is blocked, too; left out: as the format means it, and where
-    it says nothing only the name itself"""
+    it says nothing only the name itself; false: only the name itself, but an entry that means
+    only what is below a name stays"""
     column: Column | None = None
     """csv: the column with the names, by its header or its number from 1"""
     type_column: Column | None = None

@@ -5,7 +5,7 @@ Pure. `sync` keeps what is judged good; `feeds check` only tells.
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rpzctl import network_guards, shape
+from rpzctl import network_guards, shape, snapshots
 from rpzctl.catalogue import Feed
 from rpzctl.shape import Size
 from rpzctl.snapshots import Record
@@ -44,7 +44,8 @@ def judge(
     """Judge `data`, a copy of `feed` whose last good copy is that of `record`.
 
     `now` is in seconds since 1970: what has expired by then does not count. `known` are the
-    networks that no feed may take. With `accept` its size is believed, whatever it is.
+    networks that no feed may take. With `accept` its size is believed, whatever it is. What is
+    missing of the last good copy itself has expired: no size of it is a fault.
     """
     from rpzctl import formats
 
@@ -53,10 +54,12 @@ def judge(
         return Judged(fault=fault)
     parsed = formats.read(data, feed.format, formats.Options(**feed.reading, now=now))
     found = shape.size(parsed)
-    fault = shape.fault_of_names(feed, parsed)
+    fault = shape.fault_of_names(feed, parsed, found)
     if fault is None and not accept:
         fault = shape.fault_of_count(feed, parsed)
         fault = fault or shape.fault_of_swing(feed, record.size, found)
+    if fault is not None and snapshots.is_copy(feed, record, data):
+        fault = None
     guarded = network_guards.guard(parsed.networks, known)
     return Judged(
         parsed,

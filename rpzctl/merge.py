@@ -120,7 +120,7 @@ def _merge(sources: Sequence[Source]) -> pl.DataFrame:
     """Return each name once: its key, and which sources list it (exact) and what is below it."""
     columns = [
         source.names.lazy()
-        .select("name", scope=_meant(source.subdomains))
+        .select("name", scope=_meant(source))
         .select(
             "name",
             exact=_vote(pl.col("scope") & EXACT > 0, place),
@@ -148,12 +148,19 @@ def _vote(listed: pl.Expr, place: int) -> pl.Expr:
     return listed.cast(pl.UInt64) * pl.lit(1 << place, dtype=pl.UInt64)
 
 
-def _meant(subdomains: bool | None) -> pl.Expr:
-    """Return the scope of a source's names, with the feed's setting in force."""
-    if subdomains is None:
+def _meant(source: Source) -> pl.Expr:
+    """Return the scope of a source's names, with the feed's setting in force.
+
+    Without subdomains, a name of which only what is below it is listed stays so: the name itself
+    was never meant. If the source lists that, too, on another line, it is all that is left.
+    """
+    if source.subdomains is None:
         scope = pl.col("scope")
         return pl.when(scope == SILENT).then(pl.lit(EXACT, pl.UInt8)).otherwise(scope)
-    return pl.lit(SUBTREE if subdomains else EXACT, dtype=pl.UInt8)
+    if source.subdomains or not (source.names["scope"] == BELOW).any():
+        return pl.lit(SUBTREE if source.subdomains else EXACT, dtype=pl.UInt8)
+    below = (pl.col("scope") == BELOW).all().over("name")
+    return pl.when(below).then(pl.lit(BELOW, pl.UInt8)).otherwise(pl.lit(EXACT, pl.UInt8))
 
 
 def consensus(frame: pl.DataFrame, least: int) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 import mmap
 import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +11,18 @@ from rpzctl.names import Domain, printable, to_unicode
 
 _NAME_OCTET = rb"[A-Za-z0-9_-]"
 _LONGEST_LINE = 4096
+_LED_IN = 40
+"""octets shown before the name on a line that is too long to be shown"""
+_MOST_HITS = 1000
+"""so many places of a name are looked at, in each of two passes"""
+_COMMENT = re.compile(rb"[ \t\xef\xbb\xbf]*(?:[#;!]|//)|.*[ \t][#;]")
+"""what stands on a line before a name in a comment"""
+_PASSES = re.compile(
+    rb"""[ \t\xef\xbb\xbf]*@@|.*\brpz-passthru\b|.*[ \t]"?(?:type|always_)?transparent\b"""
+    rb"""|[ \t]*server=/\S*/[^/\s]+(?:\s|\Z)|.*\bforwarders\b""",
+    re.IGNORECASE,
+)
+"""a line with an exception"""
 
 
 class Place(NamedTuple):
@@ -20,16 +34,18 @@ class Place(NamedTuple):
     """safe to print"""
 
 
-def find(path: Path, name: Domain) -> Place | None:
-    """Return the first line of the file `path` that has `name` as a name of its own, or None.
+def find(path: Path, name: Domain, *, allow: bool = False) -> Place | None:
+    """Return the line of the file `path` that says what a feed says of `name`, or None.
 
-    ``evil.example`` is not found in ``notevil.example`` or ``evil.example.com``, and in
+    That is the first that has `name` as a name of its own, is no comment, and is an exception if
+    `allow`, or else none. Where none is so, the first of those that come nearest: not a comment if
+    possible. ``evil.example`` is not found in ``notevil.example`` or ``evil.example.com``, and in
     ``www.evil.example`` only if nothing better stands in the file. A copy whose text has the name
     in another form than the usual ones (escaped, say) has no place for it.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            at = _position(text, name)
+            at = _position(text, name, allow=allow)
             if at is None:
                 return None
             return _place(text, at)
@@ -37,10 +53,34 @@ def find(path: Path, name: Domain) -> Place | None:
         return None
 
 
-def _position(text: mmap.mmap, name: Domain) -> int | None:
-    at = _plain(text, name.encode("ascii"))
-    if at is not None:
-        return at
+def _position(text: mmap.mmap, name: Domain, *, allow: bool) -> int | None:
+    best: tuple[int, int] | None = None
+    for hits in (_plain(text, name.encode("ascii")), _any_form(text, name)):
+        for at in islice(hits, _MOST_HITS):
+            rank = _rank(text, at, allow=allow)
+            if rank == 0:
+                return at
+            if best is None or rank < best[0]:
+                best = rank, at
+    return best[1] if best else None
+
+
+def _rank(text: mmap.mmap, at: int, *, allow: bool) -> int:
+    """Return how far the line around `at` is from saying it: 0 is the line itself."""
+    low = max(0, at - _LONGEST_LINE)
+    start = text.rfind(b"\n", low, at) + 1
+    before = text[start or low : at] if start or not low else b""  # b"": a line too long to tell
+    if _COMMENT.match(before):
+        return 3
+    end = text.find(b"\n", at, at + _LONGEST_LINE)
+    line = before + text[at : end if end >= 0 else at + _LONGEST_LINE]
+    if bool(_PASSES.match(line)) is not allow:
+        return 2
+    return 1 if re.search(_NAME_OCTET + rb"\.\Z", before) else 0
+
+
+def _any_form(text: mmap.mmap, name: Domain) -> Iterator[int]:
+    """Give where `name` stands in any case, in Unicode, or at the end of a longer name."""
     forms = [re.escape(name.encode("ascii"))]
     unicode = to_unicode(name)
     if unicode:
@@ -48,12 +88,12 @@ def _position(text: mmap.mmap, name: Domain) -> int | None:
     pattern = (
         rb"(?<!" + _NAME_OCTET + rb")(?:" + b"|".join(forms) + rb")(?!\.?" + _NAME_OCTET + b")"
     )
-    found = re.search(pattern, text, re.IGNORECASE)
-    return found.start() if found else None
+    for found in re.finditer(pattern, text, re.IGNORECASE):
+        yield found.start()
 
 
-def _plain(text: mmap.mmap, wanted: bytes) -> int | None:
-    """Return where `wanted` stands as it is, not as part of a longer name; much faster."""
+def _plain(text: mmap.mmap, wanted: bytes) -> Iterator[int]:
+    """Give where `wanted` stands as it is, not as part of a longer name; much faster."""
     at = text.find(wanted)
     while at >= 0:
         end = at + len(wanted)
@@ -63,9 +103,8 @@ def _plain(text: mmap.mmap, wanted: bytes) -> int | None:
             rb"\.?" + _NAME_OCTET, after
         )
         if not longer:
-            return at
+            yield at
         at = text.find(wanted, end)
-    return None
 
 
 def _place(text: mmap.mmap, at: int) -> Place:
@@ -76,6 +115,6 @@ def _place(text: mmap.mmap, at: int) -> Place:
     step = 1 << 20
     for part in range(0, start, step):
         number += text[part : min(part + step, start)].count(b"\n")
-    first = max(start, at - _LONGEST_LINE // 2) if end - start > _LONGEST_LINE else start
+    first = max(start, at - _LED_IN) if end - start > _LONGEST_LINE else start
     line = text[first : min(end, first + _LONGEST_LINE)].decode("utf-8", "replace").strip()
     return Place(number, printable(line))

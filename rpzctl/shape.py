@@ -16,7 +16,7 @@ _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"<script")
 
 
 class Size(NamedTuple):
-    """How much of each sort a copy holds; None: of an older record, which did not count it."""
+    """How much of each sort a copy holds, each name once; None: not counted by an older record."""
 
     names: int = 0
     exceptions: int | None = None
@@ -35,9 +35,9 @@ class Size(NamedTuple):
 
 
 def size(parsed: "Parsed") -> Size:
-    """Return how much of each sort was read."""
-    names = parsed.names.height
-    return Size(names, parsed.entries.height - names, len(parsed.networks))
+    """Return how much of each sort was read. A name that stands there twice is one name."""
+    names, allow = parsed.names["name"], parsed.allow["name"]
+    return Size(names.n_unique(), allow.n_unique(), len(parsed.networks))
 
 
 def fault_of_octets(data: bytes) -> str | None:
@@ -54,9 +54,8 @@ def fault_of_octets(data: bytes) -> str | None:
     return None
 
 
-def fault_of_names(feed: Feed, parsed: "Parsed") -> str | None:
-    """Return why what was read is not believed, or None."""
-    found = size(parsed)
+def fault_of_names(feed: Feed, parsed: "Parsed", found: Size) -> str | None:
+    """Return why what was read, of which `found` is the size, is not believed, or None."""
     if found.entries < feed.min_names:
         first = f", the first {parsed.rejects[0].text!r}" if parsed.rejects else ""
         return (
@@ -77,7 +76,7 @@ def fault_of_count(feed: Feed, parsed: "Parsed") -> str | None:
     """
     if parsed.announced is None or not feed.max_change:
         return None
-    found = max(parsed.lines, size(parsed).entries)
+    found = max(parsed.lines, parsed.entries.height + len(parsed.networks))
     if 100 * found >= LEAST_OF_ANNOUNCED * parsed.announced:
         return None
     return (

@@ -25,7 +25,7 @@ _TIMES = ("expires", "last_ok", "last_changed", "last_checked", "not_before")
 _DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
 _PARQUET = b"PAR1"
 """begins and ends a Parquet file"""
-READER = 4
+READER = 5
 """raised when the readers come to other names from the same octets"""
 
 
@@ -240,6 +240,11 @@ def read_as(feed: Feed) -> str:
     """Return what the names of a copy depend on besides its octets."""
     reading = json.dumps(feed.reading, sort_keys=True) if feed.reading else ""
     return f"{feed.format}/{READER}{reading}"
+
+
+def is_copy(feed: Feed, record: Record, data: bytes) -> bool:
+    """Tell whether `data` is the last good copy, and read as it was when it was accepted."""
+    return record.read_as == read_as(feed) and record.sha256 == digest(data)
 
 
 def source(feed: Feed) -> str:

@@ -132,8 +132,11 @@ class _Feeds(NamedTuple):
     run: Run
     known: Mapping[str, tuple[Feed, Record]]
 
-    def said(self, feed: str, name: Domain, scope: int, since: str | None) -> Said:
-        place = places.find(feed_groups.snapshots(self.run.config).folder / feed / "data", name)
+    def said(
+        self, feed: str, name: Domain, scope: int, since: str | None, *, allow: bool = False
+    ) -> Said:
+        copy = feed_groups.snapshots(self.run.config).folder / feed / "data"
+        place = places.find(copy, name, allow=allow)
         last = self.known[feed][1].last_ok if feed in self.known else None
         return Said(feed, name, SCOPES[scope or BITS[Scope.EXACT]], place, since, last)
 
@@ -179,7 +182,7 @@ def _excepted(feeds: _Feeds, name: Domain) -> Iterator[Said]:
         for each in (name, *ancestors(name)):
             bit = BITS[Scope.EXACT] if each == name else BITS[Scope.BELOW]
             if kept.get(each, 0) & bit and not suffixes.is_suffix(each):
-                yield feeds.said(feed.name, each, kept[each], None)
+                yield feeds.said(feed.name, each, kept[each], None, allow=True)
 
 
 def _listed(

@@ -27,6 +27,11 @@ _FRAME = frozenset(
     ["SOA", "NS", "DNAME", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "DS", "ZONEMD"]
 )
 """records that are no rules"""
+_RULES = frozenset({"CNAME", "A", "AAAA"})
+_OTHERS = frozenset({"TXT", "MX", "SRV", "PTR", "CAA", "HTTPS", "SVCB"})
+_TTL = re.compile(r"[0-9]+(?:[smhdw][0-9]+)*[smhdw]?\Z", re.IGNORECASE)
+_INHERITED = ""
+"""owner of a record that has none of its own"""
 _SOA = re.compile(
     rb"^([^\s;$]+)[ \t]+(?:[0-9]+[ \t]+)?(?:IN[ \t]+)?(?:SOA|NS)[ \t]", re.MULTILINE | re.IGNORECASE
 )
@@ -68,7 +73,15 @@ def _odd(origin: str, line: str, _: Options) -> Line:
         return COMMENT
     if kind is None:
         return Line(reason="is not a record of one line")
-    owner = owner.lower()
+    return _owned(origin, owner.lower(), kind, rdata)
+
+
+def _owned(origin: str, owner: str, kind: str, rdata: list[str]) -> Line:
+    """Return what a record comes to whose owner may be that of the one before, or absolute."""
+    if owner == _INHERITED:
+        if kind in _RULES:
+            return Line(reason="has no owner of its own")
+        return Line(skipped="a redirect or local data")
     if owner.endswith("."):
         if not origin or not owner.endswith("." + origin):
             return Line(reason="the owner is outside the zone")
@@ -78,23 +91,36 @@ def _odd(origin: str, line: str, _: Options) -> Line:
 
 def _record(words: list[str]) -> tuple[str, str | None, list[str]]:
     """Return owner, type and data of a record; TTL and class may stand between."""
-    if (
-        words[1:2] != ["CNAME"] and words[0].upper() in _FRAME | _CLASSES
-    ):  # the owner is that of the record before
-        words = ["@", *words]
+    if _inherits(words):
+        words = [_INHERITED, *words]
     rest = words[1:]
-    while rest and (rest[0].isdecimal() or rest[0].upper() in _CLASSES):
+    while rest and (_TTL.match(rest[0]) or rest[0].upper() in _CLASSES):
         rest = rest[1:]
     if not rest or not _TYPE.match(rest[0]):
         return words[0], None, []
     return words[0], rest[0].upper(), rest[1:]
 
 
+def _inherits(words: list[str]) -> bool:
+    """Tell whether a record begins with its TTL, class or type: it has the owner of the one before.
+
+    The blanks that it begins with are gone by now. A name of one label that looks like a type
+    (``ns CNAME .``) is an owner if another type comes next.
+    """
+    first = words[0].upper()
+    if first in _CLASSES or _TTL.match(first):
+        return True
+    after = words[1].upper() if len(words) > 1 else ""
+    known = _FRAME | _RULES | _OTHERS
+    return first in known and not (after in known | _CLASSES or _TTL.match(after))
+
+
 def _rule(owner: str, kind: str, rdata: list[str]) -> Line:
     """Return what one record of policy comes to."""
     action = rdata[0].lower() if kind == "CNAME" and rdata else ""
     bare = owner.removeprefix("*.")
-    allow = action in {"rpz-passthru.", f"{bare}.", f"{owner}."}  # CNAME to itself: the old form
+    # The old form of passthru is a CNAME to the trigger itself, an address without .rpz-ip.
+    allow = action in {"rpz-passthru.", f"{owner}.", f"{owner.removesuffix('.rpz-ip')}."}
     trigger = next((why for end, why in _TRIGGERS.items() if owner.endswith("." + end)), None)
     if trigger:
         return Line(skipped=trigger)

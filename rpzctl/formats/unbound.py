@@ -1,11 +1,13 @@
 """unbound.conf: ``local-zone: "name" TYPE`` for a name and all below it, ``local-data`` for one.
 
-Source: unbound.conf(5). A zone that is transparent is an exception; data with another address than
-nowhere redirects.
+Source: unbound.conf(5). A zone that is transparent is an exception, unless data stand in it: they
+are what is meant then. Data with another address than nowhere redirect.
 """
 
 import re
+from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 from rpzctl.formats.lines import COMMENT, Line, LineFormat, Shape
 from rpzctl.formats.networks import network
@@ -26,6 +28,10 @@ _BLOCKS = (
     "inform_deny",
 )
 _PASSES = frozenset({"transparent", "typetransparent", "always_transparent"})
+_ANSWERING = frozenset({"transparent", "typetransparent"})
+"""of those: what local-data say of a name in the zone is answered, the rest resolved"""
+_INDENT = 64
+"""octets before an option on its line"""
 _REDIRECTS = frozenset({"redirect", "inform_redirect"})
 _ZONE = re.compile(r'local-zone:\s*"?([^"\s]+)"?\s+"?([a-z_]+)"?\Z')
 _DATA = re.compile(
@@ -35,24 +41,56 @@ _DATA = re.compile(
 _NOWHERE = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104 - values in such files
 
 
-def _redirected(data: bytes) -> frozenset[str]:
-    """Return the names whose data, which stand on other lines, hold for all below them, too."""
-    found = re.finditer(rb'local-zone:[ \t]*"?([^"\s]+)"?[ \t]+"?(?:inform_)?redirect', data)
-    return frozenset(_bare(match[1].decode("utf-8", errors="replace")) for match in found)
+class _Zones(NamedTuple):
+    """What zones mean that other lines of the file have a part in."""
+
+    redirected: frozenset[str]
+    """their data hold for all below them, too"""
+    answered: frozenset[str]
+    """transparent, with data at the name or below it"""
+
+
+def _zones(data: bytes) -> _Zones:
+    zone = rb'local-zone:[ \t]*"?([^"\s]+)"?[ \t]+"?'
+    redirected = frozenset(_named(zone + rb"(?:inform_)?redirect", data))
+    # always_transparent is not among them: it does not answer what its data say
+    passing = frozenset(_named(zone + rb"(?:type)?transparent", data))
+    if not passing:
+        return _Zones(redirected, passing)
+    answered: set[str] = set()
+    for name in _named(rb"local-data:[ \t]*[\"']([^\s\"']+)", data):
+        rest = name
+        while rest and rest not in passing:
+            rest = rest.partition(".")[2]
+        if rest:
+            answered.add(rest)
+    return _Zones(redirected, frozenset(answered))
+
+
+def _named(pattern: bytes, data: bytes) -> Iterator[str]:
+    """Give the names that `pattern` finds at the beginnings of lines."""
+    for match in re.finditer(pattern, data):
+        start = data.rfind(b"\n", max(0, match.start() - _INDENT), match.start()) + 1
+        if start == 0 and match.start() > _INDENT:
+            continue
+        if not data[start : match.start()].strip(b" \t\xef\xbb\xbf"):
+            yield _bare(match[1].decode("utf-8", errors="replace"))
 
 
 def _bare(text: str) -> str:
     return text.lower().removesuffix(".")
 
 
-def _odd(redirected: frozenset[str], line: str, _: Options) -> Line:
+def _odd(zones: _Zones, line: str, _: Options) -> Line:
     text = re.sub(r"(^|\s)#.*", "", line).strip()
     if not text or text == "server:":
         return COMMENT
-    if zone := _ZONE.match(text):
+    if (zone := _ZONE.match(text)) and zone[2] in _ANSWERING and _bare(zone[1]) in zones.answered:
+        return Line(skipped="a zone of which only the data are answered")
+    if zone:
         return _zone(zone[1], zone[2])
     if data := _DATA.match(text):
-        scope = _WIDE if _bare(data[1]) in redirected else BITS[Scope.EXACT]
+        scope = _WIDE if _bare(data[1]) in zones.redirected else BITS[Scope.EXACT]
         return _data(data[1], data[2].upper(), data[3].strip(), scope)
     if re.match(r"[a-z-]+:\s*\S", text):
         return Line(skipped="another option of unbound")
@@ -88,7 +126,7 @@ class _Unbound:
 
     def read(self, data: bytes, options: Options) -> Parsed:
         """Read a feed of options of unbound."""
-        form = LineFormat(self.name, self.summary, _SHAPES, partial(_odd, _redirected(data)))
+        form = LineFormat(self.name, self.summary, _SHAPES, partial(_odd, _zones(data)))
         return form.read(data, options)
 
 

@@ -1,5 +1,6 @@
 """The commands on feeds: add, show, check, list, enable, disable, remove; no resolver is asked."""
 
+import hashlib
 import json
 import os
 import pty
@@ -329,3 +330,33 @@ def test_entries_leave_when_they_expire_though_the_copy_stays(repo: Site) -> Non
     assert "brief.example" not in zone.read_text()
     assert "lasting.example" in zone.read_text()
     assert None is json.loads(record.read_text())["expires"]
+
+
+@pytest.mark.parametrize(("brief", "lasting"), [(1, 0), (200, 100)])
+def test_no_bound_of_size_holds_what_has_expired(repo: Site, brief: int, lasting: int) -> None:
+    soon = times.show(datetime.now(UTC) + timedelta(hours=1))
+    names = [*((f"b{n}", {"valid_until": soon}) for n in range(brief))]
+    names += [(f"l{n}", {}) for n in range(lasting)]
+    indicators = [
+        {"type": "indicator", "pattern": f"[domain-name:value = '{name}.example']", **more}
+        for name, more in names
+    ]
+    path = repo.home / "bundle.json"
+    path.write_text(json.dumps({"type": "bundle", "objects": indicators}))
+    added(repo, "acme", path.as_uri(), "--format", "stix")
+    repo.ok("sync", "--no-reload")
+    zone = repo.output / "current" / "malware.rpz.zone"
+    assert "b0.example" in zone.read_text()
+    record = repo.state / "feeds" / "acme" / "record.json"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    for kept in (path, record, record.with_name("data")):  # as if the clock had gone on, instead
+        kept.write_text(kept.read_text().replace(soon, "2020-01-01T00:00:00Z"))
+    after = hashlib.sha256(path.read_bytes()).hexdigest()
+    record.write_text(record.read_text().replace(before, after))
+    repo.ok("sync", "--no-reload")
+    assert "b0.example" not in zone.read_text()
+    assert lasting == sum(f"l{n}.example" in zone.read_text() for n in range(lasting))
+    assert lasting == json.loads(record.read_text())["names"]
+    path.write_text("# nothing\n")
+    assert "b0.example" not in zone.read_text()
+    assert repo.cli("sync", "--no-reload").status == 1, "a new copy is held against the bounds"

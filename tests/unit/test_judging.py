@@ -2,7 +2,7 @@
 
 import pytest
 
-from rpzctl import network_guards
+from rpzctl import network_guards, snapshots
 from rpzctl.catalogue import Feed
 from rpzctl.judging import Judged, judge
 from rpzctl.shape import Size
@@ -128,3 +128,28 @@ def test_what_has_expired_does_not_count_and_the_next_expiry_is_known() -> None:
     last = judge(feed("stix"), Record(), BUNDLE, DAY + 86400, KNOWN)
     assert last.parsed is not None
     assert (1, None) == (last.size.names, last.parsed.expires)
+
+
+def test_the_last_good_copy_itself_is_not_held_against_sizes_again() -> None:
+    stix = feed("stix", min_names=3)
+    kept = Record(
+        sha256=snapshots.digest(BUNDLE), read_as=snapshots.read_as(stix), names=300, exceptions=0
+    )
+    last = judge(stix, kept, BUNDLE, DAY + 86400, KNOWN)
+    assert (None, 1) == (last.fault, last.size.names)
+    for other in (kept._replace(sha256="x"), kept._replace(read_as="x")):
+        assert "at least 3" in (judge(stix, other, BUNDLE, DAY + 86400, KNOWN).fault or "")
+
+
+def test_a_name_that_stands_there_often_is_one_name() -> None:
+    again = b"n1.test\n" * 500
+    assert 1 == judged(again).size.names
+    swung = judged(again, Record(names=500, exceptions=0, networks=0)).fault or ""
+    assert "went from 500 to 1 names" in swung
+    assert "has 1 names in 500 lines" in (judged(again, min_names=2).fault or "")
+    rpz = b"foo.test CNAME .\n*.foo.test CNAME .\n" + b"ok.test CNAME rpz-passthru.\n" * 2
+    assert Size(1, 1, 0) == judged(rpz, form="rpz").size
+
+
+def test_what_a_header_counts_is_held_against_lines_not_names() -> None:
+    assert judged(b"# Domains: 100\n" + b"n1.test\n" * 100).fault is None

@@ -52,6 +52,9 @@ ACCEPTED = [
     ("rpz", "*.smetrics.test CNAME .", {"smetrics.test": BELOW}),
     ("rpz", "a.test 300 IN CNAME *. ; why", {"a.test": EXACT}),
     ("rpz", "a.test CNAME rpz-drop.", {"a.test": EXACT}),
+    ("rpz", "a.test 1h IN CNAME .", {"a.test": EXACT}),
+    ("rpz", "@ SOA l. r. 1 1 1 1 1\n  IN NS l.\n  NS l.\na.test CNAME .", {"a.test": EXACT}),
+    ("rpz", "ns CNAME .", {"ns": EXACT}),
     ("rpz", "a.test A 0.0.0.0", {"a.test": EXACT}),
     ("rpz", "rpz.x. 60 IN SOA l. r. 1 1 1 1 1\na.test.rpz.x. CNAME .", {"a.test": EXACT}),
     ("csv", "domain,kind\nEvil[.]Test,bad", {"evil.test": SILENT}),
@@ -100,6 +103,7 @@ def test_names_and_what_of_them(form: str, text: str, expected: dict[str, int]) 
         ("named", 'zone "ok.test" { type forward; forwarders { 192.0.2.1; }; };', "ok.test"),
         ("rpz", "ok.test 3600 IN CNAME rpz-passthru.", "ok.test"),
         ("rpz", "ok.test CNAME ok.test.", "ok.test"),
+        ("rpz", "*.ok.test CNAME *.ok.test.", "ok.test"),
     ],
 )
 def test_exceptions(form: str, text: str, name: str) -> None:
@@ -168,6 +172,9 @@ def test_networks(form: str, text: str, network: str) -> None:
         ("named", 'zone "s.test" { type slave; };',
          "a zone that is neither primary nor forwarded"),
         ("rpz", "google.test 3600 IN CNAME safesearch.test.", "a redirect or local data"),
+        ("rpz", "*.s.test CNAME s.test.", "a redirect or local data"),
+        ("rpz", "    IN TXT why", "a redirect or local data"),
+        ("rpz", "24.0.2.0.192.rpz-ip CNAME 24.0.2.0.192.", "an address that is excepted"),
         ("rpz", "still.*.test CNAME rpz-passthru.", PATTERN),
         ("rpz", "32.1.2.0.192.rpz-client-ip CNAME .", "a rule on clients' addresses"),
         ("rpz", "ns.evil.test.rpz-nsdname CNAME .", "a rule on name servers"),
@@ -200,6 +207,10 @@ def test_what_no_name_can_express_blocks_nothing(form: str, text: str, reason: s
         ("rpz", "$INCLUDE /etc/passwd", "directive"),
         ("rpz", "com. CNAME .", "outside the zone"),
         ("rpz", "192.0.2.0/24 CNAME .", "IP address"),
+        ("rpz", "   IN CNAME .", "no owner of its own"),
+        ("rpz", "\tCNAME .", "no owner of its own"),
+        ("rpz", " 300 IN CNAME .", "no owner of its own"),
+        ("rpz", " 1h A 0.0.0.0", "no owner of its own"),
         ("csv", "a,b\n1,2", "no column"),
         ("csv", "domain\nsomeone@mail.test", "e-mail"),
         ("json", "{", "not JSON"),
@@ -223,6 +234,30 @@ def test_where_an_unbound_redirect_leads_is_in_its_data() -> None:
     zone = 'local-zone: "x.test" redirect\nlocal-data: "x.test '
     assert {"x.test": WIDE} == blocked(read(zone + 'A 0.0.0.0"', "unbound"))
     assert {} == blocked(read(zone + 'CNAME safe.test"', "unbound"))
+
+
+TRANSPARENT = 'local-zone: "x.test." typetransparent\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "names", "allow"),
+    [
+        ('local-data: "x.test. A 0.0.0.0"', {"x.test": EXACT}, []),
+        ('  local-data: "X.test 60 IN AAAA ::"', {"x.test": EXACT}, []),
+        ('local-data: "www.x.test. A 0.0.0.0"', {"www.x.test": EXACT}, []),
+        ('local-data: "x.test. A 192.0.2.1"', {}, []),
+        ('local-data: "notx.test. A 0.0.0.0"', {"notx.test": EXACT}, ["x.test"]),
+        ('# local-data: "x.test. A 0.0.0.0"', {}, ["x.test"]),
+        ('local-zone: "test." always_null', {"test": WIDE}, ["x.test"]),
+    ],
+)
+def test_a_transparent_zone_of_unbound_excepts_unless_it_has_data(
+    data: str, names: dict[str, int], allow: list[str]
+) -> None:
+    for text in (TRANSPARENT + data, data + "\r\n" + TRANSPARENT):
+        parsed = read(text, "unbound")
+        assert (names, allow) == (blocked(parsed), parsed.allow["name"].to_list())
+        assert 0 == parsed.rejected
 
 
 def test_an_open_quote_costs_its_own_row_only() -> None:

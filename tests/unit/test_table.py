@@ -136,11 +136,32 @@ def test_what_a_format_says_of_subdomains_is_kept() -> None:
     rows = [row.text() for row in table.TableRows(made.frame, NXDOMAIN).all()]
     assert "*.below.com nxdomain" in rows
     assert "exact.com nxdomain (exact)" in rows
-    for setting, bits in ((True, wide), (False, exact)):
-        made = merge.combine(
-            [merge.Source("f", listed, setting)], "x.rpz", Judges(SUFFIXES, NOBODY)
-        )
-        assert {bits} == set(made.frame["scope"])
+    made = merge.combine([merge.Source("f", listed, True)], "x.rpz", Judges(SUFFIXES, NOBODY))
+    assert {wide} == set(made.frame["scope"])
+
+
+def test_without_subdomains_only_what_was_never_the_name_itself_stays_below() -> None:
+    exact, below, wide = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
+    entries = [
+        Entry("silent.com"),
+        Entry("exact.com", exact),
+        Entry("below.com", below),
+        Entry("pair.com", exact),
+        Entry("pair.com", below),
+        Entry("wide.com", wide),
+    ]
+    expected = {
+        "silent.com": exact,
+        "exact.com": exact,
+        "below.com": below,
+        "pair.com": exact,
+        "wide.com": exact,
+    }
+    source = merge.Source("f", frame(entries), subdomains=False)
+    other = merge.Source("g", frame([Entry("silent.com")]))
+    for sources in ([source], [source, other]):
+        made = merge.combine(sources, "x.rpz", Judges(SUFFIXES, NOBODY))
+        assert expected == dict(made.frame.select("name", "scope").iter_rows())
 
 
 def test_a_name_below_only_is_written_as_a_wildcard(tmp_path: Path) -> None:
