@@ -136,7 +136,7 @@ def test_file_is_no_key_for_people(tmp_path: Path) -> None:
         ("[policy]\naction = 'blok'", "policy.action: 'blok' is not one of nxdomain"),
         ("[policy]\naction = 'passthru'", "policy.action: 'passthru' is not one of"),
         ("[policy]\noperator_zone = 'a b'", "policy.operator_zone: has a space"),
-        ("[policy]\noperator_zone = ''", "policy.operator_zone: empty"),
+        ("[policy]\noperator_zone = ''", "policy.operator_zone: is empty"),
         ("[policy]\noperator_zone = 'sinkhole'", "policy.operator_zone: "),
         ("[policy]\nsuffix = '192.0.2.1'", "policy.suffix: is an IP address"),
         ("[policy]\nserial = 'epoch'", "policy.serial: "),
