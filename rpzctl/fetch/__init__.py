@@ -8,7 +8,7 @@ A transport is a module of this folder with one function: feed, validators, limi
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from functools import partial
 
 from rpzctl import unpack
 from rpzctl.catalogue import Feed
@@ -16,9 +16,6 @@ from rpzctl.fetch import axfr, file, http
 from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators
 
 Transport = Callable[[Feed, Validators, Limits, float], Fetched]
-TRANSPORTS: Mapping[str, Transport] = MappingProxyType(
-    {"https": http.get, "http": http.get, "file": file.read, "axfr": axfr.transfer}
-)
 LONGEST_PAUSE = 30.0
 """seconds; a publisher who wants a longer one is asked again by a later sync"""
 _AWAY = 5.0
@@ -26,13 +23,26 @@ _AWAY = 5.0
 that the network is away than that the publisher stumbled"""
 
 
-def fetch(feed: Feed, known: Validators, limits: Limits = Limits()) -> Fetched:  # noqa: B008 - an immutable value
+def transports(trust: http.Trust) -> Mapping[str, Transport]:
+    """Return the transport of each scheme."""
+    web = partial(http.get, trust=trust)
+    return {"https": web, "http": web, "file": file.read, "axfr": axfr.transfer}
+
+
+def fetch(
+    feed: Feed,
+    known: Validators,
+    limits: Limits = Limits(),  # noqa: B008 - an immutable value
+    trust: http.Trust | None = None,
+) -> Fetched:
     """Fetch `feed` and unpack it; with `known` validators a server may say that nothing changed.
 
-    Raises nothing for what a publisher, a network or a definition can cause.
+    Several fetches may share a `trust`. Raises nothing for what a publisher, a network or a
+    definition can cause.
     """
     try:
-        got = _tried(feed, known, limits)
+        transport = transports(trust or http.Trust())[feed.scheme]
+        got = _tried(partial(transport, feed, known, limits), limits)
         if got.data is None:
             return got
         return got._replace(data=unpack.unpack(got.data, limits.unpacked, feed.member))
@@ -42,14 +52,14 @@ def fetch(feed: Feed, known: Validators, limits: Limits = Limits()) -> Fetched: 
         return Fetched(fault=str(fault), served=True)
 
 
-def _tried(feed: Feed, known: Validators, limits: Limits) -> Fetched:
+def _tried(ask: Callable[[float], Fetched], limits: Limits) -> Fetched:
     """Try as often as the limits and the kind of fault allow."""
     deadline = time.monotonic() + limits.seconds
     tries = 0
     while True:
         begun = time.monotonic()
         try:
-            return TRANSPORTS[feed.scheme](feed, known, limits, deadline)
+            return ask(deadline)
         except Broken as fault:
             took = time.monotonic() - begun
             if not fault.passing or tries == limits.retries or (took > _AWAY and not fault.served):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rpzctl.catalogue import Feed
 from rpzctl.fetch import fetch
 from rpzctl.fetch.fetched import Fetched, Limits, Validators
+from rpzctl.fetch.http import Trust
 
 Ask = tuple[Feed, Validators]
 
@@ -27,15 +28,16 @@ def fetching(asks: Sequence[Ask], limits: Limits) -> Iterator[list[Future[Fetche
         for jobs in hosts.values()
         for start in range(min(limits.per_host, len(jobs)))
     ]
+    trust = Trust()
     with ThreadPoolExecutor(limits.parallel) as pool:
         for lane in lanes:
-            pool.submit(_follow, lane, limits)
+            pool.submit(_follow, lane, limits, trust)
         yield futures
 
 
-def _follow(lane: Sequence[tuple[Ask, Future[Fetched]]], limits: Limits) -> None:
+def _follow(lane: Sequence[tuple[Ask, Future[Fetched]]], limits: Limits, trust: Trust) -> None:
     for (feed, known), future in lane:
         try:
-            future.set_result(fetch(feed, known, limits))
+            future.set_result(fetch(feed, known, limits, trust))
         except Exception as fault:  # noqa: BLE001 - it is raised where the result is asked for
             future.set_exception(fault)
