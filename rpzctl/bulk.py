@@ -26,7 +26,7 @@ from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.feed_groups import Group
 from rpzctl.files import file_digest, to_disk
-from rpzctl.guards import Stop
+from rpzctl.guards import LeftOut
 from rpzctl.ledger import Page
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.rpz import PASSTHRU, Action
@@ -46,15 +46,7 @@ class Report(NamedTuple):
 
     origin: str
     names: int
-    stops: tuple[Stop, ...]
-    stopped: int
-    told: tuple[Stop, ...]
-    """what is blocked though it is a top site, because feeds other than threat feeds list it"""
-    too_long: int
-    covered: int
-    excepted: int
-    few: int
-    """names that fewer feeds list than the group wants"""
+    left: LeftOut
     held: tuple[str, ...] = ()
     """feeds whose copy makes no sense in the format that the definition now says, and why"""
 
@@ -99,11 +91,11 @@ def zones(run: Run, base: Manifest | None) -> Zones:
             continue
         run.stage(f"merging the feeds of {origin}")
         made, held = _merged(config, group, origin, excepted)
-        unsaid = [f"{origin} blocks {n}, which is excepted but too long" for n in made.unsaid]
+        unsaid = [f"{origin} blocks {n}, which is excepted but too long" for n in made.left.unsaid]
         held = (*held, *unsaid)
         rows = _rows(made, actions[0])
         candidates.append(Candidate(origin, drawn=drawn, rows=rows, inputs=inputs))
-        reports.append(_report(origin, made, held))
+        reports.append(Report(origin, len(rows), made.left, held))
         feeds = tuple(feed.name for feed, _ in group.feeds)
         pages.append(Page(origin, inputs, feeds, made))
     return Zones(tuple(candidates), tuple(reports), tuple(pages), tuple(warnings))
@@ -218,21 +210,6 @@ def _rows(made: "Made", action: Action) -> "TableRows":
     from rpzctl.table import TableRows
 
     return TableRows(made.frame, action)
-
-
-def _report(origin: str, made: "Made", held: tuple[str, ...]) -> Report:
-    return Report(
-        origin,
-        made.frame.height,
-        made.stops,
-        made.stopped,
-        made.told,
-        made.too_long,
-        made.covered,
-        made.excepted,
-        made.few,
-        held,
-    )
 
 
 class ReadAgain(NamedTuple):

@@ -1,7 +1,7 @@
 """Guards: what stops a change that is likely to be a mistake, unless a person insists."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -27,6 +27,26 @@ class Stop(NamedTuple):
         return f"{self.subject}: {self.reason} [guard: {self.guard}]"
 
 
+class LeftOut(NamedTuple):
+    """What of the names that feeds list is not in a policy zone, and what is though it is odd."""
+
+    stops: tuple[Stop, ...]
+    """by guards; at most some of them"""
+    stopped: int
+    """how many in all"""
+    told: tuple[Stop, ...]
+    """top sites that are blocked, because feeds other than threat feeds list them"""
+    too_long: int
+    covered: int
+    """because a listed parent covers them"""
+    excepted: int
+    """because a feed excepts them"""
+    unsaid: tuple[Domain, ...]
+    """exceptions that are too long for the zone: a wider block takes them"""
+    few: int
+    """because fewer feeds list them than the group wants"""
+
+
 class Protected(NamedTuple):
     """Names that must go on resolving, each with all that is below it, and who says so."""
 
@@ -48,17 +68,23 @@ def read_protect_list(path: Path) -> dict[Domain, str]:
     Returns the names with the comment above them. Raises ValueError on a bad line.
     """
     names: dict[Domain, str] = {}
-    heading = ""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        text, _, comment = line.partition("#")
-        if not text.strip():
-            heading = comment.strip() or heading
-            continue
+    for number, text, heading in headed(path):
         try:
-            names[parse(text.strip())] = heading
+            names[parse(text)] = heading
         except NameFault as fault:
             raise ValueError(f"{path}:{number}: {fault}") from None
     return names
+
+
+def headed(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Give the entries of a list, one a line: the line's number, its text, the comment above it."""
+    heading = ""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text, _, comment = line.partition("#")
+        if text.strip():
+            yield number, text.strip(), heading
+        else:
+            heading = comment.strip() or heading
 
 
 def read_top_sites(path: Path) -> frozenset[str]:

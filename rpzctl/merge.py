@@ -12,9 +12,8 @@ import polars as pl
 from rpzctl.column_guards import Judges, guard
 from rpzctl.exceptions import Allow
 from rpzctl.formats.parsed import SILENT
-from rpzctl.guards import Stop
+from rpzctl.guards import LeftOut
 from rpzctl.lift import lift, passes
-from rpzctl.names import Domain
 from rpzctl.ranges import JOINT, key_of
 from rpzctl.rpz import BITS, Scope, longest_name
 
@@ -43,19 +42,7 @@ class Made(NamedTuple):
     """row, name, scope and feeds of all that was listed, before anything was left out"""
     fates: tuple[tuple[str, pl.Series], ...]
     """why rows of `merged` were left out: a word, and their numbers"""
-    stops: tuple[Stop, ...]
-    stopped: int
-    told: tuple[Stop, ...]
-    """what is blocked though it is a top site"""
-    too_long: int
-    covered: int
-    """names left out because a listed parent covers them"""
-    excepted: int
-    """names left out because a feed excepts them"""
-    unsaid: tuple[Domain, ...]
-    """exceptions that are too long for the zone: a wider block takes them"""
-    few: int
-    """names left out because too few feeds list them"""
+    left: LeftOut
 
 
 def combine(
@@ -89,14 +76,16 @@ def combine(
         frame=frame.select("name", "scope", "feeds", "passes"),
         merged=_written_down(merged, agreed),
         fates=tuple((word, rows) for word, rows in fates if len(rows)),
-        stops=judged.stops,
-        stopped=judged.stopped,
-        told=judged.told,
-        too_long=agreed.height - fitting.height,
-        covered=lifted.height - collapsed.height,
-        excepted=fitting.height - lifted.height,
-        unsaid=tuple(unsaid),
-        few=judged.frame.height - agreed.height,
+        left=LeftOut(
+            stops=judged.stops,
+            stopped=judged.stopped,
+            told=judged.told,
+            too_long=agreed.height - fitting.height,
+            covered=lifted.height - collapsed.height,
+            excepted=fitting.height - lifted.height,
+            unsaid=tuple(unsaid),
+            few=judged.frame.height - agreed.height,
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from rpzctl.guards import Stop
+from rpzctl.guards import Stop, headed
 from rpzctl.shipped import networks_list
 
 WIDEST = {4: 8, 6: 19}
@@ -90,17 +90,13 @@ def read(path: Path) -> list[tuple[str, str]]:
 
     Returns pairs of a network and its heading. Raises ValueError on a bad line.
     """
-    found, heading = [], ""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        text, _, comment = line.partition("#")
-        if not text.strip():
-            heading = comment.strip() or heading
-            continue
+    found = []
+    for number, text, heading in headed(path):
         try:
-            ipaddress.ip_network(text.strip())
+            ipaddress.ip_network(text)
         except ValueError as fault:
             raise ValueError(f"{path}:{number}: {fault}") from None
-        found.append((text.strip(), heading))
+        found.append((text, heading))
     return found
 
 

@@ -85,13 +85,13 @@ class SyncOutcome(NamedTuple):
                 {
                     "zone": report.origin,
                     "names": report.names,
-                    "stopped": report.stopped,
-                    "stops": [stop._asdict() for stop in report.stops],
-                    "told": [stop._asdict() for stop in report.told],
-                    "too_long": report.too_long,
-                    "covered": report.covered,
-                    "excepted": report.excepted,
-                    "few": report.few,
+                    "stopped": report.left.stopped,
+                    "stops": [stop._asdict() for stop in report.left.stops],
+                    "told": [stop._asdict() for stop in report.left.told],
+                    "too_long": report.left.too_long,
+                    "covered": report.left.covered,
+                    "excepted": report.left.excepted,
+                    "few": report.left.few,
                 }
                 for report in self.reports
             ],

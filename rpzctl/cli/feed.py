@@ -72,20 +72,20 @@ def _tell(done: "SyncOutcome", titles: list[str]) -> None:
         due, first = waiting[0]
         show.note(f"not due: {len(waiting)} of {len(done.feeds)} feeds; next is {first} at {due}")
     for report in done.reports:
-        if report.stopped:
-            first = ", ".join(stop.subject for stop in report.stops[:3])
+        if report.left.stopped:
+            first = ", ".join(stop.subject for stop in report.left.stops[:3])
             show.note(
-                f"{report.origin}: guards left out {report.stopped} names: {first}"
-                + (", ..." if report.stopped > 3 else "")  # noqa: PLR2004 - as shown
+                f"{report.origin}: guards left out {report.left.stopped} names: {first}"
+                + (", ..." if report.left.stopped > 3 else "")  # noqa: PLR2004 - as shown
             )
-        if report.excepted:
-            show.note(f"{report.origin}: {report.excepted} names are excepted by a feed")
-        if report.few:
-            show.note(f"{report.origin}: {report.few} names are listed by too few feeds")
-        for stop in report.told[:3]:
+        if report.left.excepted:
+            show.note(f"{report.origin}: {report.left.excepted} names are excepted by a feed")
+        if report.left.few:
+            show.note(f"{report.origin}: {report.left.few} names are listed by too few feeds")
+        for stop in report.left.told[:3]:
             show.note(f"{report.origin}: blocks {stop.subject}, which {stop.reason}")
-        if report.too_long:
-            show.note(f"{report.origin}: {report.too_long} names are too long for the zone")
+        if report.left.too_long:
+            show.note(f"{report.origin}: {report.left.too_long} names are too long for the zone")
     if done.outcome.published:
         show.plan(done.outcome.plan, full=False)
     show.outcome(done.outcome, titles)

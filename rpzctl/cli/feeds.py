@@ -206,9 +206,12 @@ def inspect(
     parsed = found.parsed
     names, allow = (frame["name"].unique().sort() for frame in (parsed.names, parsed.allow))
     print(f"format    {found.format}")
-    print(f"names     {len(names)}" + _examples(names.head(5).to_list()))
-    print(f"excepted  {len(allow)}" + _examples(allow.head(5).to_list()))
-    print(f"networks  {len(parsed.networks)}" + _examples(list(parsed.networks[:5])))
+    print(f"names     {len(names)}" + _examples(names.head(5).to_list(), len(names)))
+    print(f"excepted  {len(allow)}" + _examples(allow.head(5).to_list(), len(allow)))
+    print(
+        f"networks  {len(parsed.networks)}"
+        + _examples(list(parsed.networks[:5]), len(parsed.networks))
+    )
     if parsed.announced is not None:
         print(f"announced {parsed.announced}")
     for reason, count in sorted(parsed.skipped.items()):
@@ -218,5 +221,6 @@ def inspect(
         print(f"  line {reject.line}: {reject.reason}: {reject.text}")
 
 
-def _examples(texts: list[str]) -> str:
-    return f": {', '.join(texts)}, ..." if texts else ""
+def _examples(texts: list[str], count: int) -> str:
+    more = ", ..." if count > len(texts) else ""
+    return f": {', '.join(texts)}{more}" if texts else ""

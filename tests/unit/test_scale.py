@@ -94,6 +94,6 @@ def test_a_million_names_are_those_of_the_reference(seed: int) -> None:
     found = {each: (scope, feeds) for each, scope, feeds in rows}
     gaps = {each: value for each, value in found.items() if each not in wanted}
     assert wanted == {each: value for each, value in found.items() if each in wanted}
-    assert excepted == made.excepted
+    assert excepted == made.left.excepted
     wide = {each for each, (scope, _) in wanted.items() if scope & BELOW}
     assert all(wide.intersection(parents(each)) for each in gaps), "they only fill gaps"

@@ -101,7 +101,7 @@ def test_a_hyphen_does_not_tear_a_subtree_apart() -> None:
 def test_a_stray_suffix_swallows_nothing() -> None:
     made = combine([(["com", "co.uk", "evil.com", "bad.co.uk"], True)])
     assert {"evil.com", "bad.co.uk"} == set(as_dict(made))
-    assert {"com", "co.uk"} == {stop.subject for stop in made.stops}
+    assert {"com", "co.uk"} == {stop.subject for stop in made.left.stops}
 
 
 def test_rows_stand_in_canonical_order() -> None:
@@ -179,7 +179,7 @@ def test_names_too_long_for_the_zone_are_left_out() -> None:
     fits = ".".join(["a" * 60] * 4)[: 253 - len(origin) - 1 - 2 - 4] + ".com"
     made = combine([([fits, "b" + fits], True)], origin=origin)
     assert [fits] == made.frame["name"].to_list()
-    assert 1 == made.too_long
+    assert 1 == made.left.too_long
 
 
 def rows(names: list[str], *, subtree: bool = False) -> table.TableRows:
