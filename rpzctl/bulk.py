@@ -3,7 +3,6 @@
 What has not changed costs a comparison of digests: no bulk library is imported for it.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,15 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from rpzctl import (
     build,
     catalogue,
+    copies,
     exceptions,
     feed_groups,
     guards,
     ledger,
     pipeline,
     render,
-    times,
 )
-from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.feed_groups import Group
@@ -31,12 +29,10 @@ from rpzctl.ledger import Page
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.rpz import PASSTHRU, Action
 from rpzctl.run import Run
-from rpzctl.snapshots import Record, digest, is_copy, read_as
+from rpzctl.snapshots import digest, read_as
 from rpzctl.store import Manifest, ZoneEntry, digest_of
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from rpzctl.merge import Made
     from rpzctl.table import TableRows
 
@@ -171,7 +167,7 @@ def _exceptions(config: Config, known: Sequence[Group]) -> dict[str, bytes]:
             continue
         text = store.exceptions(feed.name) if record.read_as == read_as(feed) else None
         if text is None:
-            text = _read_again(config, feed, record).exceptions
+            text = copies.read_again(config, feed, record).exceptions
         if text:
             excepted[feed.name] = text
     return excepted
@@ -184,7 +180,7 @@ def _merged(
     from rpzctl import merge
     from rpzctl.column_guards import Judges
 
-    read = [(feed, *names_of(config, feed, record)) for feed, record in group.feeds]
+    read = [(feed, *copies.names_of(config, feed, record)) for feed, record in group.feeds]
     sources = [
         merge.Source(feed.name, names, feed.subdomains, threat=feed.kind == "threat")
         for feed, names, _ in read
@@ -210,74 +206,6 @@ def _rows(made: "Made", action: Action) -> "TableRows":
     from rpzctl.table import TableRows
 
     return TableRows(made.frame, action)
-
-
-class ReadAgain(NamedTuple):
-    """What a last good copy comes to when its reader or definition has changed since."""
-
-    names: "pl.DataFrame | None"
-    """None: what was read before stays"""
-    exceptions: bytes
-    fault: str | None = None
-
-
-def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame, str | None]":
-    """Return the names of a feed's last good copy; read anew when the reader has changed.
-
-    If that would not be believed of a new copy (the definition names a format that it is not in),
-    what was read before stays; the second value says why.
-    """
-    path = feed_groups.snapshots(config).names_file(feed.name)
-    kept = _kept_names(path) if record.read_as == read_as(feed) else None
-    if kept is not None:
-        return kept, None
-    again = _read_again(config, feed, record)
-    if again.names is not None:
-        return again.names, None
-    kept = _kept_names(path)
-    if kept is None:
-        raise RpzctlError(
-            f"the last good copy of {feed.name} is damaged: {path}",
-            details=[again.fault] if again.fault else (),
-            fix=f"nothing was changed; 'rpzctl sync --accept {feed.name}' fetches it anew",
-        )
-    return kept, again.fault
-
-
-def _kept_names(path: Path) -> "pl.DataFrame | None":
-    from rpzctl.formats.parsed import SCHEMA
-    from rpzctl.table import stored
-
-    kept = stored(path)
-    sound = kept is not None and all(kept.schema.get(c) == SCHEMA[c] for c in ("name", "scope"))
-    return kept if sound else None
-
-
-def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
-    from rpzctl import formats, shape
-
-    store = feed_groups.snapshots(config)
-    checked = times.parse(record.last_checked).timestamp() if record.last_checked else 0
-    options = formats.Options(**feed.reading, now=int(checked))  # later expiries are for sync
-    data = store.data(feed.name)
-    parsed = formats.read(data, feed.format, options)
-    found = shape.size(parsed)
-    fault = shape.fault_of_names(feed, parsed, found)
-    fault = fault or shape.fault_of_swing(feed, record.size, found)
-    if fault is not None and is_copy(feed, record, data):
-        fault = None  # it was accepted as it is: what is missing has expired
-    if fault is not None:
-        fault = f"{fault}; keeps the names that were read before"
-        return ReadAgain(None, store.exceptions(feed.name) or b"", fault)
-    listed = parsed.allow.select("name", "scope").iter_rows()
-    return ReadAgain(parsed.names, exceptions.text(listed))
-
-
-def packed(entries: "pl.DataFrame") -> bytes:
-    """Return entries as Parquet, to be kept beside the copy they were read from."""
-    out = io.BytesIO()
-    entries.write_parquet(out, compression="lz4")
-    return out.getvalue()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rpzctl import (
     bulk,
     catalogue,
+    copies,
     exceptions,
     feed_groups,
     interval,
@@ -218,7 +219,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
 def _accept(run: Run, feed: Feed, data: bytes, parsed: "Parsed", record: Record) -> None:
     excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
     feed_groups.snapshots(run.config).accept(
-        feed.name, data, bulk.packed(parsed.names), excepted, record
+        feed.name, data, copies.packed(parsed.names), excepted, record
     )
 
 
