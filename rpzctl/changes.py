@@ -45,7 +45,7 @@ def settle(folder: Path, origin: str, names: Iterable[tuple[str, Path]]) -> None
     try:
         for old in (aside, home):
             shutil.rmtree(old, ignore_errors=True)
-        aside.mkdir(mode=0o700)
+        aside.mkdir(mode=0o700, parents=True)
         for feed, path in names:
             link(path, aside / f"{feed}.parquet")
         aside.rename(home)
