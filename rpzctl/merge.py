@@ -14,7 +14,7 @@ from rpzctl.exceptions import Allow
 from rpzctl.formats.parsed import SILENT
 from rpzctl.guards import LeftOut
 from rpzctl.lift import lift, passes
-from rpzctl.ranges import JOINT, key_of
+from rpzctl.ranges import AFTER, JOINT, key_of
 from rpzctl.rpz import BITS, Scope, longest_name
 
 EXACT, BELOW, SUBTREE = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
@@ -229,21 +229,15 @@ def _written_down(merged: pl.DataFrame, agreed: pl.DataFrame) -> pl.DataFrame:
 def collapse(frame: pl.DataFrame) -> pl.DataFrame:
     """Leave out the names that are below a name whose subtree is listed.
 
-    `frame` is sorted by its column key. Level by level from the top: the last listed subtree of
-    that depth is carried forward, and a row whose key begins with it is below it. (The last
-    subtree of any depth would not do: subtrees nest.)
+    `frame` is sorted by its column key, so what is below a name follows it without a gap: only a
+    listed subtree whose next row is below it takes any, up to the row that its range ends at.
     """
-    wide = pl.col("scope") >= BELOW
-    if not frame.select(wide.any()).item():
+    key, wide = pl.col("key"), pl.col("scope") >= BELOW
+    follows = key.shift(-1).str.starts_with(pl.when(wide).then(key + JOINT))
+    tops = frame.select(follows.fill_null(value=False).arg_true()).to_series()
+    if not len(tops):
         return frame
-    depth = frame["key"].str.count_matches(JOINT, literal=True).alias("depth")
-    frame = frame.with_columns(depth)
-    deepest = int(frame["depth"].max() or 0)  # type: ignore[arg-type] # an integer column
-    for level in range(deepest + 1):
-        tops = (pl.col("depth") == level) & wide
-        if not frame.select(tops.any()).item():
-            continue
-        carried = pl.when(tops).then(pl.col("key") + JOINT).forward_fill()
-        below = pl.col("key").str.starts_with(carried).fill_null(value=False)
-        frame = frame.filter(~below)
-    return frame.drop("depth")
+    ends = frame["key"].search_sorted(frame["key"].gather(tops) + AFTER, "left")
+    reach = pl.repeat(0, frame.height, dtype=pl.UInt32, eager=True).scatter(tops, ends)
+    covered = reach.cum_max().shift(1, fill_value=0) > pl.int_range(frame.height, eager=True)
+    return frame.filter(~covered)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from rpzctl.formats.indicators import indicator
-from rpzctl.formats.lines import NAME, announcement
+from rpzctl.formats.lines import LOWER_NAME, NAME, announcement
 from rpzctl.formats.parsed import SILENT, Gathered, Options, Parsed
 from rpzctl.names import MAX_LENGTH
 
@@ -68,18 +68,47 @@ def _plain(lines: list[str], start: int, at: int, delimiter: str) -> pl.DataFram
         return None
     if table.select((line.str.count_matches('"', literal=True) % 2 == 1).any()).item():
         return None
-    comma = re.escape(delimiter)
-    cell = rf'(?:\s*"[^"]*"\s*|[^"{comma}]*)'
-    row = rf'^(?:{cell}{comma}){{{at}}}\s*(?:"({NAME})"|({NAME}))\s*(?:{comma}.*)?$'
-    cut = pl.coalesce(line.str.extract(row, 1), line.str.extract(row, 2)).str.to_lowercase()
-    names = table.select(
-        name=pl.when(~line.str.contains(r"^\s*#") & (cut.str.len_bytes() <= MAX_LENGTH)).then(cut)
-    )["name"]
+    names = _by_cells(table, at, delimiter)
+    left = (line.str.len_bytes() > 0) & names.is_null()
+    rest = table.with_row_index("place").filter(left)
+    if rest.height:
+        names = names.scatter(rest["place"], _by_pattern(rest, at, delimiter))
     for place in names.is_not_null().arg_true().to_list():
         lines[start + place] = ""
     return pl.DataFrame({"name": names.drop_nulls()}).with_columns(
         scope=pl.lit(SILENT, pl.UInt8), allow=pl.lit(value=False)
     )
+
+
+def _by_cells(table: pl.DataFrame, at: int, delimiter: str) -> pl.Series:
+    """Return the names of the rows in which each cell up to `at` is quoted as a whole or not at all.
+
+    A line of those is cut at its delimiters; that takes a fifth of matching it whole.
+    """
+    cells = pl.col("line").str.split_exact(delimiter, at + 1)
+    cell = cells.struct.field(f"field_{at}")
+    whole = cell.str.starts_with('"') & cell.str.ends_with('"')
+    name = pl.when(whole).then(cell.str.strip_prefix('"').str.strip_suffix('"')).otherwise(cell)
+    good = name.str.contains(f"^{LOWER_NAME}$") & (name.str.len_bytes() <= MAX_LENGTH)
+    if at == 0:
+        return table.select(name=pl.when(good).then(name)).to_series()
+    before = [cells.struct.field(f"field_{place}") for place in range(at)]
+    for place, each in enumerate(before):
+        good &= each.str.contains(r'^(?:[^"]*|"[^"]*")$')
+        if place == 0:
+            good &= ~each.str.contains(r"^\s*#")
+    return table.select(name=pl.when(good).then(name)).to_series()
+
+
+def _by_pattern(table: pl.DataFrame, at: int, delimiter: str) -> pl.Series:
+    """Return the names of rows that a pattern of the whole line matches."""
+    line = pl.col("line")
+    comma = re.escape(delimiter)
+    cell = rf'(?:\s*"[^"]*"\s*|[^"{comma}]*)'
+    row = rf'^(?:{cell}{comma}){{{at}}}\s*(?:"({NAME})"|({NAME}))\s*(?:{comma}.*)?$'
+    cut = pl.coalesce(line.str.extract(row, 1), line.str.extract(row, 2)).str.to_lowercase()
+    plain = ~line.str.contains(r"^\s*#") & (cut.str.len_bytes() <= MAX_LENGTH)
+    return table.select(name=pl.when(plain).then(cut)).to_series()
 
 
 def _rows(

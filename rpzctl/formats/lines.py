@@ -32,8 +32,8 @@ _SEPARATOR = "\x01"
 """of columns, of which there is one: a character that no line holds"""
 _UNPACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78")
 """Polars unpacks what begins so (gzip, zstd, zlib), without a bound; with a blank before it, not"""
-_LOWER_NAME = rf"(?:(?:{LABEL}\.)+{LAST_LABEL})"
-NAME = _LOWER_NAME.replace("a-z", "A-Za-z")
+LOWER_NAME = rf"(?:(?:{LABEL}\.)+{LAST_LABEL})"
+NAME = LOWER_NAME.replace("a-z", "A-Za-z")
 """A name of two labels or more, in any case: what `rpzctl.names` accepts of ASCII."""
 
 
@@ -156,7 +156,7 @@ def _taken(lines: pl.DataFrame, form: LineFormat) -> pl.DataFrame:
         lines.lazy()
         .with_row_index("at")
         .with_columns(name=bare)
-        .with_columns(name=pl.when(name.str.contains(f"^{_LOWER_NAME}$")).then(name))
+        .with_columns(name=pl.when(name.str.contains(f"^{LOWER_NAME}$")).then(name))
         .with_columns(
             scope=_by_shape(around, [s.scope for s in form.shapes], pl.UInt8),
             allow=_by_shape(around, [s.allow for s in form.shapes], pl.Boolean),

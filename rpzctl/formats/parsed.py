@@ -83,6 +83,8 @@ class Parsed(NamedTuple):
     @property
     def names(self) -> pl.DataFrame:
         """The names that are blocked."""
+        if not self.entries["allow"].any():  # as a rule: what needs no copy
+            return self.entries
         return self.entries.filter(~pl.col("allow"))
 
     @property
