@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rpzctl import check, process, render, serial, times
 from rpzctl.config import Config
 from rpzctl.errors import CheckFailed, RpzctlError
-from rpzctl.files import file_digest, link
+from rpzctl.files import Digested, file_digest, link
 from rpzctl.plan import Candidate, Plan, zone_digest
 from rpzctl.rows import Diff
 from rpzctl.store import FRAGMENTS, SINKHOLE, Manifest, Store, ZoneEntry
@@ -59,7 +59,8 @@ def build_zone(candidate: Candidate, folder: Path, number: int) -> ZoneEntry:
     assert rows is not None and drawn is not None, "a kept zone is linked, not built"  # noqa: S101, PT018 - the caller's duty
     head, tail = drawn.frame.stamped(number)
     path = folder / file_of(candidate.origin)
-    with path.open("wb") as out:
+    with path.open("wb") as file:
+        out = Digested(file)
         out.write(head)
         rows.write(out, drawn.shapes)
         length = out.tell() - len(head)
@@ -79,7 +80,7 @@ def build_zone(candidate: Candidate, folder: Path, number: int) -> ZoneEntry:
         span=(len(head), length),
         rows_file=rows_file,
         rows_digest=rows.digest(),
-        sha256=file_digest(path),
+        sha256=out.hexdigest(),
         inputs=candidate.inputs,
     )
 
@@ -286,7 +287,8 @@ def check_written(candidate: Candidate, entry: ZoneEntry, folder: Path) -> list[
     rows, drawn = candidate.rows, candidate.drawn
     assert rows is not None and drawn is not None, "a kept zone is not checked again"  # noqa: S101, PT018 - the caller's duty
     found = check.frame_whole(entry.origin, entry.frame, canary=entry.kind == "policy")
-    return found + check.written(folder / entry.file, entry.origin, rows, entry.span, drawn.shapes)
+    file = folder / entry.file
+    return found + check.written(file, entry.origin, rows, entry.span, drawn.shapes, entry.sha256)
 
 
 def check_sample(candidate: Candidate, entry: ZoneEntry, diff: Diff | None) -> list[check.Finding]:
@@ -296,9 +298,10 @@ def check_sample(candidate: Candidate, entry: ZoneEntry, diff: Diff | None) -> l
     if len(rows) <= check.SMALL or diff is None:
         read = list(rows.all())
     else:
-        read = rows.all().sample(check.SAMPLE)
-        for part in (diff.added, diff.changed):
-            read += part.sample(check.NEW)
+        new = [part for part in (diff.added, diff.changed) if len(part)]
+        read = [row for part in new for row in part.sample(check.NEW)]
+        if len(diff.added) < len(rows):
+            read += rows.all().sample(check.SAMPLE)
     return check.dnspython_sample(check_origin(entry.origin), entry.frame, read, drawn.shapes)
 
 

@@ -83,14 +83,19 @@ def frame_whole(origin: str, frame: Frame, *, canary: bool) -> list[Finding]:
 
 
 def written(
-    path: Path, origin: str, rows: Rows, span: tuple[int, int], shapes: Mapping[Action, Shape]
+    path: Path,
+    origin: str,
+    rows: Rows,
+    span: tuple[int, int],
+    shapes: Mapping[Action, Shape],
+    sha256: str,
 ) -> list[Finding]:
     """Read the zone file back and hold it against the policy: names in are names out.
 
     Harm: text that writes a second record or a directive, such as ``x CNAME rpz-passthru.`` or
     ``$ORIGIN com.``; dnspython and named-checkzone read both without complaint.
     """
-    return [error("names-out", origin, fault) for fault in rows.recheck(path, span, shapes)]
+    return [error("names-out", origin, fault) for fault in rows.recheck(path, span, shapes, sha256)]
 
 
 def dnspython_sample(

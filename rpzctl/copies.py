@@ -79,5 +79,5 @@ def read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
 def packed(entries: "pl.DataFrame") -> bytes:
     """Return entries as Parquet, to be kept beside the copy they were read from."""
     out = io.BytesIO()
-    entries.write_parquet(out, compression="lz4")
+    entries.write_parquet(out, compression="lz4", statistics=False)
     return out.getvalue()

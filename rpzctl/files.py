@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from rpzctl.errors import RpzctlError
 
@@ -16,6 +17,34 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Out(Protocol):
+    """What text is written to."""
+
+    def write(self, text: bytes | memoryview, /) -> int:
+        """Write `text`."""
+
+
+class Digested:
+    """A file that is being written, with the SHA-256 of what was handed over."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._total = hashlib.sha256()
+
+    def write(self, text: bytes | memoryview) -> int:
+        """Write `text`."""
+        self._total.update(text)
+        return self._file.write(text)
+
+    def tell(self) -> int:
+        """Return how much was written."""
+        return self._file.tell()
+
+    def hexdigest(self) -> str:
+        """Return the digest so far."""
+        return self._total.hexdigest()
 
 
 def write_aside(path: Path, content: bytes, *, mode: int) -> None:

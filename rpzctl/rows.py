@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from rpzctl.errors import RpzctlError
+from rpzctl.files import Out
 from rpzctl.names import Domain, printable
 from rpzctl.rpz import PASSTHRU, RECORD, RECORDS, Action, Row, Scope, owners, parse_action
 
@@ -64,16 +65,21 @@ class Rows(Protocol):
     def save(self, path: Path) -> None:
         """Write the rows to `path` for a later `diff`."""
 
-    def write(self, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
+    def write(self, out: Out, shapes: Mapping[Action, Shape]) -> None:
         """Write the records to `out`."""
 
     def recheck(
-        self, path: Path, span: tuple[int, int], shapes: Mapping[Action, Shape]
+        self,
+        path: Path,
+        span: tuple[int, int],
+        shapes: Mapping[Action, Shape],
+        sha256: str | None = None,
     ) -> list[str]:
         """Read the octets `span` (start, length) of the zone file back; return what is wrong.
 
-        Each line must have the form of one record, and the owners must be those of the rows,
-        in their order: names in are names out.
+        `sha256` may say what the whole file is to be: the digest of the text that was handed over
+        to be written. Each line must have the form of one record, and the owners must be those of
+        the rows, in their order: names in are names out.
         """
 
 
@@ -157,12 +163,16 @@ class QuickRows:
         """Write the rows to `path`, one a line."""
         path.write_text("".join(line + "\n" for line in self._lines), encoding="ascii")
 
-    def write(self, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
+    def write(self, out: Out, shapes: Mapping[Action, Shape]) -> None:
         """Write the records."""
         out.write(self._text(shapes).encode("ascii"))
 
     def recheck(
-        self, path: Path, span: tuple[int, int], shapes: Mapping[Action, Shape]
+        self,
+        path: Path,
+        span: tuple[int, int],
+        shapes: Mapping[Action, Shape],
+        sha256: str | None = None,  # noqa: ARG002 - of no use for so few
     ) -> list[str]:
         """Read the written records back; return what is wrong."""
         with path.open("rb") as file:

@@ -14,12 +14,15 @@ from typing import BinaryIO
 
 import polars as pl
 
+from rpzctl.files import Out, file_digest
 from rpzctl.names import Domain, printable
 from rpzctl.rows import Diff, RowSet, Shape, damaged, record_faults, spread
 from rpzctl.rpz import BITS, PASSTHRU, RECORD_PATTERN, SCOPES, Action, Row, Scope, parse_action
 
 SLICE = 1 << 17
 """rows that are turned into text at a time: few enough to stay in the processor's cache"""
+_BLOCK = 1 << 23
+"""octets of a zone file that are read back at a time"""
 _BELOW, _SUBTREE = BITS[Scope.BELOW], BITS[Scope.SUBTREE]
 _ACTION = "action"
 
@@ -88,11 +91,11 @@ class TableRows:
     @cached_property
     def _digest(self) -> str:
         total = hashlib.sha256(str(self.action).encode())
-        columns = ["name", "scope", "passes"] if self.passes else ["name", "scope"]
-        for part in self.frame.select(columns).iter_slices(SLICE):
-            text = io.BytesIO()
-            part.write_csv(text, include_header=False, quote_style="never")
-            total.update(text.getbuffer())
+        for part in self.frame.iter_slices(SLICE):
+            total.update(b"\n" + part["name"].str.join("\n").item().encode("ascii") + b"\n")
+            total.update(bytes(part["scope"].to_list()))
+            if self.passes:
+                total.update(bytes(part["passes"].cast(pl.UInt8).to_list()))
         return total.hexdigest()
 
     def digest(self) -> str:
@@ -125,29 +128,49 @@ class TableRows:
         """Write the rows to `path` as Parquet, with the action and which feeds list them."""
         kind = pl.Enum([str(self.action)])
         self.frame.with_columns(pl.lit(str(self.action), dtype=kind).alias(_ACTION)).write_parquet(
-            path, compression="lz4"
+            path, compression="lz4", statistics=False
         )
 
-    def write(self, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
+    def write(self, out: Out, shapes: Mapping[Action, Shape]) -> None:
         """Write the records."""
         for part in self.frame.iter_slices(SLICE):
-            self._write(part, out, shapes)
+            text = io.BytesIO()
+            self._write(part, text, shapes)
+            out.write(text.getbuffer())
 
     def _write(self, part: pl.DataFrame, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
         text = _records(shapes[self.action])
-        if self.passes:
+        if self.passes and part["passes"].any():
             text = pl.when("passes").then(_records(shapes[PASSTHRU])).otherwise(text)
         part.select(text).write_csv(
             out, include_header=False, quote_style="never", line_terminator=""
         )
 
     def recheck(
-        self, path: Path, span: tuple[int, int], shapes: Mapping[Action, Shape]
+        self,
+        path: Path,
+        span: tuple[int, int],
+        shapes: Mapping[Action, Shape],
+        sha256: str | None = None,
     ) -> list[str]:
-        """Read the written records back; return what is wrong."""
+        """Read the written records back; return what is wrong.
+
+        With `sha256`, the digest of the file's text as it was handed over to be written, the file
+        is held against that: it takes the same text that `write` made of the rows a second time to
+        find out where they differ, but not that they do not.
+        """
+        faults: list[str] = []
+        same = sha256 is not None and file_digest(path) == sha256
         with path.open("rb") as file:
             file.seek(span[0])
-            data = file.read(span[1])
+            if same:
+                faults = _odd_records(file, span[1])
+            else:
+                faults = self._differences(file.read(span[1]), shapes)
+        return [printable(fault, 300) for fault in faults]
+
+    def _differences(self, data: bytes, shapes: Mapping[Action, Shape]) -> list[str]:
+        """Return in what `data` is not the records of the rows."""
         faults: list[str] = []
         at = 0
         for part in self.frame.iter_slices(SLICE):
@@ -163,7 +186,7 @@ class TableRows:
             at += len(written)
         if not faults and at != len(data):
             faults.append("there is more in the file than the policy makes")
-        return [printable(fault, 300) for fault in faults]
+        return faults
 
 
 def _saved(path: Path, action: Action) -> tuple[pl.DataFrame, Action]:
@@ -194,6 +217,9 @@ def membership(new: pl.DataFrame, old: pl.DataFrame, on: list[str]) -> tuple[pl.
     By hash, then proved: both frames are in the same order, so what they share must be the same
     column; if it is not, two names collided, and the names themselves are compared.
     """
+    if not new.height or not old.height:
+        none = (pl.repeat(False, each.height, eager=True) for each in (new, old))
+        return next(none), next(none)
     left, right = new.select(on).hash_rows(), old.select(on).hash_rows()
     # Most rows are in both as a rule: those that are not stand alone among the sorted hashes.
     each = pl.concat([left, right]).sort()
@@ -209,6 +235,20 @@ def membership(new: pl.DataFrame, old: pl.DataFrame, on: list[str]) -> tuple[pl.
         return joined["mark"].fill_null(value=False)
 
     return member(new, old), member(old, new)
+
+
+def _odd_records(file: BinaryIO, octets: int) -> list[str]:
+    """Read so many octets of `file`; return what is wrong with up to five lines of them."""
+    while octets:
+        block = file.read(min(octets, _BLOCK))
+        block += file.readline(octets - len(block)) if len(block) < octets else b""
+        if not block:
+            return ["the file is shorter than what the policy makes"]
+        octets -= len(block)
+        faults = record_faults(_odd_lines(block))
+        if faults:
+            return faults
+    return []
 
 
 def _odd_lines(text: bytes) -> list[str]:

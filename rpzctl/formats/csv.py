@@ -81,7 +81,7 @@ def _plain(lines: list[str], start: int, at: int, delimiter: str) -> pl.DataFram
 
 
 def _by_cells(table: pl.DataFrame, at: int, delimiter: str) -> pl.Series:
-    """Return the names of the rows in which each cell up to `at` is quoted as a whole or not at all.
+    """Return the names of rows of which each cell up to `at` is quoted whole or not at all.
 
     A line of those is cut at its delimiters; that takes a fifth of matching it whole.
     """

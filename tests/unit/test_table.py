@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from rpzctl import merge, suffixes, table
 from rpzctl.column_guards import Judges
+from rpzctl.files import Digested
 from rpzctl.formats.parsed import Entry, frame
 from rpzctl.guards import Protected
-from rpzctl.names import Domain, ancestors
+from rpzctl.names import Domain, ancestors, printable
 from rpzctl.rpz import BITS, Action, Kind, Scope, parse_action
 
 NXDOMAIN = Action(Kind.NXDOMAIN)
@@ -254,3 +255,40 @@ def test_a_sample_has_the_ends_the_longest_and_the_deepest() -> None:
     sample = [row.name for row in rows(names).all().sample(20)]
     assert 20 == len(sample) == len(set(sample))
     assert {"n0000.com", "very-long-name-of-a-host.org", "a.b.c.d.e.net"} <= set(sample)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"b.com CNAME .\n", b"x.com CNAME .\n"), (b"b.com CNAME .\n", b""), (b"tail\n", b"tale\n")],
+)
+def test_a_file_that_is_not_what_was_handed_over_is_found(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    made = rows(["a.com", "b.com", "c.com"])
+    path = tmp_path / "zone"
+    with path.open("wb") as file:
+        out = Digested(file)
+        made.write(out, SHAPES)
+        length = out.tell()
+        out.write(b"tail\n")
+    assert [] == made.recheck(path, (0, length), SHAPES, out.hexdigest())
+    path.write_bytes(path.read_bytes().replace(old, new))
+    found = made.recheck(path, (0, length), SHAPES, out.hexdigest())
+    assert bool(found) == (old != b"tail\n"), "what is around the records is another check's"
+
+
+@pytest.mark.parametrize("octets", [1 << 23, 16])
+def test_each_record_of_a_file_as_it_was_handed_over_is_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, octets: int
+) -> None:
+    monkeypatch.setattr(table, "_BLOCK", octets)
+    made = rows(["a.com", "b.com", "c.com"])
+    for text, sound in [(" CNAME .\n", True), (" CNAME rpz-passthru\n", False), (" A\n", False)]:
+        path = tmp_path / "zone"
+        with path.open("wb") as file:
+            out = Digested(file)
+            made.write(out, {NXDOMAIN: ("", text)})
+            length = out.tell()
+        found = made.recheck(path, (0, length), {NXDOMAIN: ("", text)}, out.hexdigest())
+        assert sound == (found == [])
+        assert sound or printable(f"not a record: {'a.com' + text.strip(chr(10))!r}") == found[0]
