@@ -47,7 +47,7 @@ class Digested:
         return self._total.hexdigest()
 
 
-def write_aside(path: Path, content: bytes, *, mode: int) -> None:
+def write_aside(path: Path, content: bytes | memoryview, *, mode: int) -> None:
     """Write `content` to `path` by way of a file beside it: complete, on disk, or not at all."""
     beside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     try:

@@ -338,18 +338,20 @@ def _still_gone(
 
     from rpzctl.ranges import key_of
 
+    if not before.height and not left.height:
+        return left
     known = before.filter(pl.col("until") > moment - GONE_DAYS * 86_400)
     known = known.join(listed, on="name", how="anti").join(left, on="name", how="anti")
     union = pl.concat([known, left.select(_GONE)])
     return union.sort(key_of(pl.col("name")))
 
 
-def _text(frame: "pl.DataFrame") -> bytes:
+def _text(frame: "pl.DataFrame") -> memoryview:
     import io
 
     out = io.BytesIO()
     frame.write_csv(out, include_header=False, quote_style="never")
-    return out.getvalue()
+    return out.getbuffer()
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> "pl.DataFrame":
