@@ -14,7 +14,7 @@ from rpzctl.exceptions import Allow
 from rpzctl.formats.parsed import SILENT
 from rpzctl.guards import LeftOut
 from rpzctl.lift import lift, passes
-from rpzctl.ranges import AFTER, JOINT, key_of
+from rpzctl.ranges import AFTER, JOINT, in_order
 from rpzctl.rpz import BITS, Scope, longest_name
 
 EXACT, BELOW, SUBTREE = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
@@ -129,13 +129,11 @@ def _merge(sources: Sequence[Source]) -> pl.DataFrame:
     if not columns:
         masks = {"exact": pl.UInt64, "below": pl.UInt64}
         return pl.DataFrame(schema={"name": pl.String, **masks, "key": pl.String})
-    key = key_of(pl.col("name"))
     united = _united()
     if len(columns) > 1:
-        union = pl.concat(columns).group_by("name").agg(united)
-        return union.with_columns(key=key).sort("key").collect(engine="streaming")
+        return in_order(pl.concat(columns).group_by("name").agg(united).collect(engine="streaming"))
     # One source lists few names twice: neighbours are compared, which is cheaper than hashing.
-    merged = columns[0].with_columns(key=key).sort("key").collect(engine="streaming")
+    merged = in_order(columns[0].collect())
     again = merged["key"].eq_missing(merged["key"].shift(1))
     if not again.any():
         return merged

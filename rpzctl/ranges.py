@@ -13,11 +13,33 @@ from rpzctl.names import sort_key
 JOINT, AFTER = "\0", "\1"
 """between the labels of a key, and the character after it: what is below a key begins with it and
 NUL, and ends before it and SOH"""
+_HEAD = 16
+"""octets of a key that are compared as one number"""
 
 
 def key_of(name: pl.Expr) -> pl.Expr:
     """Return the sort key of a column of names, as `rpzctl.names.sort_key` makes it."""
     return name.str.split(".").list.reverse().list.join(JOINT)
+
+
+def in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` with the column key that its names make, sorted by it.
+
+    The keys' first octets are compared as numbers, for strings lie scattered in memory: at five
+    million names that takes half the time. Keys that begin alike are compared whole.
+    """
+    head = (pl.col("key") + JOINT * (_HEAD - 1)).cast(pl.Binary).bin.slice(0, _HEAD)
+    number = head.bin.reinterpret(dtype=pl.Int128, endianness="big")  # ASCII: none is negative
+    # Not by the streaming engine: it leaves many pieces, from which rows are fetched slowly.
+    keyed = frame.with_columns(key=key_of(pl.col("name"))).with_columns(head=number).sort("head")
+    again = keyed["head"] == keyed["head"].shift(1)
+    alike = (again | again.shift(-1)).fill_null(value=False).arg_true()
+    keyed = keyed.drop("head")
+    if not len(alike):
+        return keyed
+    rest = pl.LazyFrame({"key": keyed["key"].gather(alike), "place": alike})
+    places = rest.sort("key").collect(engine="streaming")["place"]
+    return keyed[pl.int_range(keyed.height, dtype=pl.UInt32, eager=True).scatter(alike, places)]
 
 
 def rows_of(keys: pl.Series, names: Iterable[str]) -> dict[str, int]:

@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 from rpzctl import merge, suffixes, table
 from rpzctl.column_guards import Judges
 from rpzctl.files import Digested
-from rpzctl.formats.parsed import Entry, frame
+from rpzctl.formats import csv
+from rpzctl.formats.parsed import Entry, Options, frame
 from rpzctl.guards import Protected
-from rpzctl.names import Domain, ancestors, printable
+from rpzctl.names import Domain, ancestors, printable, sort_key
+from rpzctl.ranges import in_order
 from rpzctl.rpz import BITS, Action, Kind, Scope, parse_action
 
 NXDOMAIN = Action(Kind.NXDOMAIN)
 SHAPES = {NXDOMAIN: ("", " CNAME .\n")}
 SUFFIXES = suffixes.load()
 NOBODY = Protected({})
+NAMED = {"name": pl.String}
 
 Listed = list[tuple[list[str], bool]]
 
@@ -292,3 +295,42 @@ def test_each_record_of_a_file_as_it_was_handed_over_is_tested(
         found = made.recheck(path, (0, length), {NXDOMAIN: ("", text)}, out.hexdigest())
         assert sound == (found == [])
         assert sound or printable(f"not a record: {'a.com' + text.strip(chr(10))!r}") == found[0]
+
+
+ALIKE = st.lists(
+    st.sampled_from(["a", "a-b", "ab", "abcdefghijkl", "abcdefghijklm", "abcdefghijkl-m", "x1"]),
+    min_size=1,
+    max_size=4,
+).map(".".join)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(ALIKE, max_size=30))
+def test_names_whose_keys_begin_alike_are_sorted_by_the_whole(names: list[str]) -> None:
+    frame = pl.DataFrame({"name": names, "mark": range(len(names))}, schema_overrides=NAMED)
+    ordered = in_order(frame)
+    assert sorted(names, key=sort_key) == ordered["name"].to_list()
+    assert [sort_key(name) for name in ordered["name"]] == ordered["key"].to_list()
+    assert dict(zip(range(len(names)), names, strict=True)) == dict(
+        ordered.select("mark", "name").iter_rows()
+    ), "each name keeps what stands beside it"
+
+
+def test_names_that_are_sorted_by_the_whole_need_no_others_beside_them() -> None:
+    names = [f"{label}.abcdefghijklmnop.example" for label in "zyxabc"]
+    frame = pl.DataFrame({"name": names})
+    assert sorted(names) == in_order(frame)["name"].to_list()
+
+
+@pytest.mark.parametrize("column", [1, 2, 3])
+def test_rows_cut_at_delimiters_are_those_that_a_reader_of_csv_finds(column: int) -> None:
+    chance = random.Random(column)
+    cells = ['"a.com"', "b.com", '"x,y"', '"q""r"', "C.com", ' "d.com"', "", '"#"', "#", 'e"f".com']
+    rows = [",".join(chance.choices(cells, k=3)) for _ in range(3000)]
+    rows = [row for row in rows if row.count('"') % 2 == 0 and not row.startswith("#")]
+    table_of = "\n".join(["one,two,three", *rows, ""])
+    fast = csv.read(table_of.encode(), Options(column=column))
+    slow = csv.read((table_of + 'x,y,"\n').encode(), Options(column=column))
+    assert slow.entries["name"].sort().equals(fast.entries["name"].sort())
+    assert slow.lines - 1 <= fast.lines <= slow.lines
+    assert fast.entries.height > 1000
