@@ -3,8 +3,11 @@
 A feed that fails, in whatever way, keeps its last good copy; the others go on.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rpzctl import (
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
     from rpzctl.formats import Parsed
 
 Tell = Callable[[str], None]
+_Ask = tuple[Feed, Record, Validators]
+_READERS = 2
+"""copies that are read at a time: each takes several times its size, while columns are made"""
 
 
 class Synced(NamedTuple):
@@ -114,7 +120,7 @@ def sync(
     store = feed_groups.snapshots(run.config)
     with run.store.lock(run.wait, SYNC_LOCK):
         done: dict[str, Synced] = {}
-        asks: list[tuple[Feed, Record, Validators]] = []
+        asks: list[_Ask] = []
         for feed in feeds:
             record = store.record(feed.name)
             due = interval.due(feed, record, run.now)
@@ -125,13 +131,10 @@ def sync(
             anew = feed.name in accept or not store.is_whole(feed.name)
             known = Validators() if anew else snapshots.known(feed, record)
             asks.append((feed, record, known))
-        run.stage(f"fetching {len(asks)} feeds")
-        coming = together.fetching([(feed, known) for feed, _, known in asks], limits(run.config))
-        with coming as results:
-            for (feed, record, _), fetched in zip(asks, results, strict=True):
-                result = _judge(run, feed, record, fetched.result(), accept=feed.name in accept)
-                tell(_line(result))
-                done[feed.name] = result
+        run.stage(f"fetching and reading {len(asks)} feeds")
+        for result in _judged_in_turn(run, asks, accept):
+            tell(_line(result))
+            done[result.feed] = result
         reports, outcome = _apply(run)
     return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome)
 
@@ -184,9 +187,26 @@ def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bool) -> Synced:
+def _judged_in_turn(run: Run, asks: Sequence[_Ask], accept: Sequence[str]) -> Iterator[Synced]:
+    """Give what is done with each feed, in order; few are read at a time, whatever has come."""
+    fetching = together.fetching([(feed, known) for feed, _, known in asks], limits(run.config))
+    with fetching as coming, ThreadPoolExecutor(_READERS) as pool:
+        reading: deque[Future[Synced]] = deque()
+        for feed, record, _ in asks:
+            if len(reading) == _READERS:
+                yield reading.popleft().result()
+            judge = partial(_judge, run, feed, record, accept=feed.name in accept)
+            reading.append(pool.submit(judge, coming.popleft()))
+        while reading:
+            yield reading.popleft().result()
+
+
+def _judge(
+    run: Run, feed: Feed, record: Record, coming: Future[Fetched], *, accept: bool
+) -> Synced:
     """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
     now = times.show(run.now)
+    fetched = coming.result()
     if fetched.data is None:
         return _kept(run, feed, record, fetched, accept=accept)
     digest = snapshots.digest(fetched.data)
@@ -195,7 +215,6 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
     if same and store.is_whole(feed.name, len(fetched.data)):
         record = record._replace(url=feed.url, source=snapshots.source(feed))
         return _kept(run, feed, record, fetched, accept=accept)
-    run.stage(f"reading {feed.name}")
     record = record if accept or record.read_as else _sized(run, feed, record)
     judged = _judged(run, feed, record, fetched.data, accept=accept)
     if judged.fault is not None or judged.parsed is None:
@@ -211,9 +230,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
         source=snapshots.source(feed),
         asked=snapshots.asking(feed),
     )
-    run.stage(f"keeping {feed.name}")
     _accept(run, feed, fetched.data, judged.parsed, record)
-    run.stage("waiting for feeds")
     return Synced(feed.name, "new", record)
 
 
