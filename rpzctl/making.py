@@ -6,7 +6,7 @@ above and below them: twice, with what was listed when the settled zone was made
 listed now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from rpzctl import (
@@ -60,15 +60,10 @@ def whole(work: Work, wanted: Wanted) -> Became:
     The fresh zone keeps those of its rows that stay right, so that nothing lapses while a resolver
     loads the settled one. Raises `RpzctlError`.
     """
-    config, group = work.run.config, wanted.group
+    group = wanted.group
     work.run.stage(f"merging the feeds of {wanted.origin}")
-    read = [(feed, *copies.names_of(config, feed, record)) for feed, record in group.feeds]
-    sources = [
-        merge.Source(feed.name, names, feed.subdomains, threat=feed.kind == "threat")
-        for feed, names, _ in read
-    ]
-    made = merge.combine(sources, *_terms(work, wanted)[1:])
-    held = [f"{feed.name}: {fault}" for feed, _, fault in read if fault]
+    held: list[str] = []
+    made = merge.combine(_sources(work, group, held), *_terms(work, wanted)[1:])
     held += [
         f"{wanted.origin} blocks {n}, which is excepted but too long" for n in made.left.unsaid
     ]
@@ -84,6 +79,20 @@ def whole(work: Work, wanted: Wanted) -> Became:
         head = head._replace(behind=wanted.behind_digest)
     report = Report(wanted.origin, len(table), made.left, tuple(held))
     return Became(zones, Page(wanted.origin, head, made), (report,))
+
+
+def _sources(work: Work, group: Group, held: list[str]) -> Iterator[Source]:
+    """Give the names of a group's feeds, which nothing here holds on to; add to `held` as it says.
+
+    That are the feeds whose copy makes no sense in the format that the definition now says, and
+    why.
+    """
+    for feed, record in group.feeds:
+        names, fault = copies.names_of(work.run.config, feed, record)
+        if fault:
+            held.append(f"{feed.name}: {fault}")
+        yield Source(feed.name, names, feed.subdomains, threat=feed.kind == "threat")
+        del names
 
 
 def _front(work: Work, wanted: Wanted, table: TableRows) -> Candidate | None:

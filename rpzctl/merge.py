@@ -4,7 +4,7 @@ Everything follows one order, that of reversed labels (see `rpzctl.ranges`), so 
 exceptions and collapse are ranges, and BIND loads a file in it fastest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -18,6 +18,8 @@ from rpzctl.ranges import AFTER, JOINT, in_order
 from rpzctl.rpz import BITS, Scope, longest_name
 
 EXACT, BELOW, SUBTREE = BITS[Scope.EXACT], BITS[Scope.BELOW], BITS[Scope.SUBTREE]
+_WIDTHS = (8, 16, 32, 64)
+"""bits of the masks of sources"""
 
 
 class Source(NamedTuple):
@@ -47,7 +49,7 @@ class Made(NamedTuple):
 
 
 def combine(
-    sources: Sequence[Source],
+    sources: Iterable[Source],
     origin: str,
     judges: Judges,
     allows: Sequence[Allow] = (),
@@ -58,8 +60,11 @@ def combine(
     In that order: collapsed first, one stray ``com`` would swallow every name below it before a
     guard throws it out.
     """
-    threats = sum(1 << place for place, source in enumerate(sources) if source.threat)
-    return resolve(_merge(sources), threats, origin, judges, allows, min_feeds)
+    read = list(sources)
+    threats = sum(1 << place for place, source in enumerate(read) if source.threat)
+    united = _union(read)
+    del read, sources  # in order they need as much memory again
+    return resolve(_merge(united), threats, origin, judges, allows, min_feeds)
 
 
 def resolve(
@@ -123,21 +128,32 @@ def _gone(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
     return before.select("row").join(after.select("row"), on="row", how="anti")["row"]
 
 
-def _merge(sources: Sequence[Source]) -> pl.DataFrame:
-    """Return each name once: its key, and which sources list it (exact) and what is below it."""
-    columns = [_votes(source, place) for place, source in enumerate(sources)]
+def _union(sources: Sequence[Source]) -> pl.DataFrame:
+    """Return names, and which sources list them and what is below them; each name once if several.
+
+    The masks are no wider than they have to be.
+    """
+    widths = (pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
+    mask = next(each for each, bits in zip(widths, _WIDTHS, strict=True) if len(sources) <= bits)
+    columns = [
+        _votes(source, place).with_columns(pl.col("exact", "below").cast(mask))
+        for place, source in enumerate(sources)
+    ]
     if not columns:
-        masks = {"exact": pl.UInt64, "below": pl.UInt64}
-        return pl.DataFrame(schema={"name": pl.String, **masks, "key": pl.String})
-    united = _united()
-    if len(columns) > 1:
-        return in_order(pl.concat(columns).group_by("name").agg(united).collect(engine="streaming"))
+        return pl.DataFrame(schema={"name": pl.String, "exact": mask, "below": mask})
+    if len(columns) == 1:
+        return columns[0].collect()
+    return pl.concat(columns).group_by("name").agg(_united()).collect(engine="streaming")
+
+
+def _merge(listed: pl.DataFrame) -> pl.DataFrame:
+    """Return each name once: its key, and which sources list it (exact) and what is below it."""
+    merged = in_order(listed).with_columns(pl.col("exact", "below").cast(pl.UInt64))
     # One source lists few names twice: neighbours are compared, which is cheaper than hashing.
-    merged = in_order(columns[0].collect())
     again = merged["key"].eq_missing(merged["key"].shift(1))
     if not again.any():
         return merged
-    return merged.group_by("name", "key", maintain_order=True).agg(united).select(merged.columns)
+    return merged.group_by("name", "key", maintain_order=True).agg(_united()).select(merged.columns)
 
 
 def votes(source: Source, place: int) -> pl.DataFrame:
