@@ -247,11 +247,17 @@ def collapse(frame: pl.DataFrame) -> pl.DataFrame:
     listed subtree whose next row is below it takes any, up to the row that its range ends at.
     """
     key, wide = pl.col("key"), pl.col("scope") >= BELOW
-    follows = key.shift(-1).str.starts_with(pl.when(wide).then(key + JOINT))
+    follows = key.shift(-1).str.starts_with(pl.when(wide).then(key))  # as part of a label, too
     tops = frame.select(follows.fill_null(value=False).arg_true()).to_series()
+    tops = tops.filter(_below(frame["key"], tops))
     if not len(tops):
         return frame
     ends = frame["key"].search_sorted(frame["key"].gather(tops) + AFTER, "left")
     reach = pl.repeat(0, frame.height, dtype=pl.UInt32, eager=True).scatter(tops, ends)
     covered = reach.cum_max().shift(1, fill_value=0) > pl.int_range(frame.height, eager=True)
     return frame.filter(~covered)
+
+
+def _below(keys: pl.Series, tops: pl.Series) -> pl.Series:
+    """Return at which of `tops` the next of `keys` is below its own."""
+    return keys.gather(tops + 1).str.starts_with(keys.gather(tops) + JOINT)

@@ -334,3 +334,11 @@ def test_rows_cut_at_delimiters_are_those_that_a_reader_of_csv_finds(column: int
     assert slow.entries["name"].sort().equals(fast.entries["name"].sort())
     assert slow.lines - 1 <= fast.lines <= slow.lines
     assert fast.entries.height > 1000
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 16, 17, 32, 33, 63])
+def test_each_of_many_feeds_has_its_bit(count: int) -> None:
+    listed = [(["all.com", f"n{n}.com"], n % 2 == 0) for n in range(count)]
+    made = as_dict(combine(listed))
+    assert (True, (1 << count) - 1) == made["all.com"]
+    assert all((n % 2 == 0, 1 << n) == made[f"n{n}.com"] for n in range(count))
