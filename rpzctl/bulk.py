@@ -107,7 +107,16 @@ def _lost(config: Config, group: Group, origin: str) -> list[str]:
     return [] if group.copies else list(group.lost)
 
 
-def keep_ledgers(run: Run, made: Zones) -> list[str]:
+def draw_ledgers(run: Run, made: Zones) -> dict[str, ledger.Drawn]:
+    """Return who lists what, by origin of the zones that were made as a whole.
+
+    It can be worked out while those are written and checked.
+    """
+    pages = [page for page in made.pages if isinstance(page, Page)]
+    return {page.origin: ledger.draw(ledgers(run.config), page, run.now) for page in pages}
+
+
+def keep_ledgers(run: Run, made: Zones, drawn: Mapping[str, ledger.Drawn]) -> list[str]:
     """Write down who lists what, for the zones that were made anew and are published.
 
     Returns what went wrong: the policy is live by now, and only `why` knows less.
@@ -126,7 +135,7 @@ def keep_ledgers(run: Run, made: Zones) -> list[str]:
                 store = feed_groups.snapshots(run.config)
                 files = [(feed, store.names_file(feed)) for feed in page.head.feeds]
                 changes.settle(folder, page.origin, files)
-            ledger.write(folder, page, run.now)
+            ledger.write(folder, page, drawn[page.origin])
         ledger.prune(folder, origins)
         changes.forget(folder, origins)
     except RpzctlError as fault:
@@ -200,8 +209,7 @@ def prebuilt(
                 build.next_serial(run.config, run.store, base, candidate.origin, run.now),
             )
             for candidate in candidates
-            if candidate.rows is not None
-            and (base is None or _digest(base, candidate.origin) != candidate.digest)
+            if candidate.rows is not None and _is_new(candidate, base)
         }
         run.stage("checking feed zones")
         running = build.start_checkzone(entries.values(), folder)
@@ -227,6 +235,6 @@ def prebuilt(
         yield ready, {origin: (entry, folder) for origin, entry in entries.items()}
 
 
-def _digest(base: Manifest, origin: str) -> str | None:
-    entry = base.zones.get(origin)
-    return entry.digest if entry else None
+def _is_new(candidate: Candidate, base: Manifest | None) -> bool:
+    old = base.zones.get(candidate.origin) if base else None
+    return old is None or old.digest != candidate.digest

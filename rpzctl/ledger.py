@@ -253,8 +253,15 @@ def _line(text: mmap.mmap, at: int) -> str:
     return text[at : end if end >= 0 else len(text)].decode("ascii", "replace")
 
 
-def write(folder: Path, page: Page, now: datetime) -> None:
-    """Write the ledger of a zone as of `now`; what was seen before keeps its first moment."""
+class Drawn(NamedTuple):
+    """What files of a ledger are to say."""
+
+    names: memoryview
+    gone: memoryview
+
+
+def draw(folder: Path, page: Page, now: datetime) -> Drawn:
+    """Return the ledger of a zone as of `now`; what was seen before keeps its first moment."""
     import polars as pl
 
     from rpzctl.table import membership
@@ -276,11 +283,15 @@ def write(folder: Path, page: Page, now: datetime) -> None:
     left = before.filter(~stayed).with_columns(until=pl.lit(moment, dtype=pl.Int64))
     if fresh.height:
         ledger, left = _with_fresh(ledger, left, fresh, moment)
-    text = _text(ledger)
-    write_aside(names, text, mode=0o600)
-    write_aside(kept, _text(_still_gone(_read(kept, _GONE), left, ledger, moment)), mode=0o600)
+    return Drawn(_text(ledger), _text(_still_gone(_read(kept, _GONE), left, ledger, moment)))
+
+
+def write(folder: Path, page: Page, drawn: Drawn) -> None:
+    """Write the ledger of a zone, as it was drawn. Raises `RpzctlError`."""
+    write_aside(folder / f"{page.origin}.names", drawn.names, mode=0o600)
+    write_aside(folder / f"{page.origin}.gone", drawn.gone, mode=0o600)
     (folder / f"{page.origin}.fresh").unlink(missing_ok=True)
-    _write_head(folder, page.origin, page.head._replace(octets=len(text)))
+    _write_head(folder, page.origin, page.head._replace(octets=len(drawn.names)))
 
 
 def _with_fresh(

@@ -260,4 +260,5 @@ def collapse(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _below(keys: pl.Series, tops: pl.Series) -> pl.Series:
     """Return at which of `tops` the next of `keys` is below its own."""
-    return keys.gather(tops + 1).str.starts_with(keys.gather(tops) + JOINT)
+    pairs = pl.DataFrame({"next": keys.gather(tops + 1), "top": keys.gather(tops)})
+    return pairs.select(pl.col("next").str.starts_with(pl.col("top") + JOINT)).to_series()

@@ -158,9 +158,11 @@ def plan(run: Run) -> Plan:
 def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
     made = bulk.zones(run, base)
-    with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
-        outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
-    unwritten = bulk.keep_ledgers(run, made)
+    with ThreadPoolExecutor(1) as beside:
+        drawing = beside.submit(bulk.draw_ledgers, run, made)
+        with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
+            outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
+        unwritten = bulk.keep_ledgers(run, made, drawing.result())
     held = tuple(note for report in made.reports for note in report.held)
     return made.reports, outcome._replace(
         warnings=(*outcome.warnings, *held, *made.warnings, *unwritten)

@@ -62,7 +62,8 @@ def freshened(
         assert n < len(now)
     changes.settle(folder, ORIGIN, names)
     head = ledger.Head("i", {ORIGIN: "d"}, tuple(source.feed for source in was))
-    ledger.write(folder, ledger.Page(ORIGIN, head, whole), NOW)
+    page = ledger.Page(ORIGIN, head, whole)
+    ledger.write(folder, page, ledger.draw(folder, page, NOW))
     found = [changes.find(folder, ORIGIN, source, ("a", "b"), 1000) for source in now]
     changed = {name for each in found if each for name in each.names}
     region = ledger.around(folder, ORIGIN, changed, 1000)

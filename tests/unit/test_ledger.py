@@ -25,22 +25,26 @@ def page(feeds: dict[str, list[str]], inputs: str = "i") -> ledger.Page:
     return ledger.Page("x.rpz", head, merge.combine(sources, "x.rpz", JUDGES))
 
 
+def write(folder: Path, page: ledger.Page, now: datetime) -> None:
+    ledger.write(folder, page, ledger.draw(folder, page, now))
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.sets(NAME, max_size=30), st.sets(NAME, max_size=10))
 def test_what_is_listed_is_found_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, listed: set[str], others: set[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("ledger")
-    ledger.write(folder, page({"f": sorted(listed)}), NOW)
+    write(folder, page({"f": sorted(listed)}), NOW)
     for name in listed | others:
         found = ledger.listings(folder, "x.rpz", [name])
         assert ([name] if name in listed else []) == [each.name for each in found]
 
 
 def test_first_and_last_seen(tmp_path: Path) -> None:
-    ledger.write(tmp_path, page({"f": ["a.example", "b.example"]}), NOW)
+    write(tmp_path, page({"f": ["a.example", "b.example"]}), NOW)
     later = NOW + timedelta(days=3)
-    ledger.write(tmp_path, page({"g": ["c.example"], "f": ["b.example"]}), later)
+    write(tmp_path, page({"g": ["c.example"], "f": ["b.example"]}), later)
     first, last = int(NOW.timestamp()), int(later.timestamp())
     found = {
         each.name: each for each in ledger.listings(tmp_path, "x.rpz", ["b.example", "c.example"])
@@ -49,7 +53,7 @@ def test_first_and_last_seen(tmp_path: Path) -> None:
     assert (last, ("g",)) == (found["c.example"].since, found["c.example"].feeds)
     assert [("a.example", first, last)] == ledger.gone(tmp_path, "x.rpz", ["a.example"])
     much_later = later + timedelta(days=ledger.GONE_DAYS + 1)
-    ledger.write(tmp_path, page({"f": ["b.example"]}), much_later)
+    write(tmp_path, page({"f": ["b.example"]}), much_later)
     assert [] == ledger.gone(tmp_path, "x.rpz", ["a.example"])
     assert ["c.example"] == [each.name for each in ledger.gone(tmp_path, "x.rpz", ["c.example"])]
 
@@ -59,15 +63,15 @@ def test_first_and_last_seen(tmp_path: Path) -> None:
     [b"", b"\n\n", b"junk", b"a.example,1\n", b"a.example,x,1,1,1,\n", b"\xff\xfe,1,1,1,1,\n"],
 )
 def test_a_damaged_ledger_counts_as_none_and_is_written_anew(tmp_path: Path, text: bytes) -> None:
-    ledger.write(tmp_path, page({"f": ["a.example"]}), NOW)
+    write(tmp_path, page({"f": ["a.example"]}), NOW)
     (tmp_path / "x.rpz.names").write_bytes(text)
     assert [] == ledger.listings(tmp_path, "x.rpz", ["a.example"])
-    ledger.write(tmp_path, page({"f": ["a.example"]}), NOW)
+    write(tmp_path, page({"f": ["a.example"]}), NOW)
     assert 1 == len(ledger.listings(tmp_path, "x.rpz", ["a.example"]))
 
 
 def test_the_ledgers_of_zones_that_went_go_too(tmp_path: Path) -> None:
-    ledger.write(tmp_path, page({"f": ["a.example"]}), NOW)
+    write(tmp_path, page({"f": ["a.example"]}), NOW)
     ledger.prune(tmp_path, {"x.rpz"})
     assert ledger.head(tmp_path, "x.rpz").tells_of({"x.rpz": "d"})
     ledger.prune(tmp_path, set())
@@ -84,7 +88,7 @@ def test_the_ledgers_of_zones_that_went_go_too(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_line_counts_as_none(tmp_path: Path, line: str) -> None:
-    ledger.write(tmp_path, page({"f": ["a.example", "b.example"]}), NOW)
+    write(tmp_path, page({"f": ["a.example", "b.example"]}), NOW)
     names = tmp_path / "x.rpz.names"
     kept = [text for text in names.read_text().splitlines() if not text.startswith("a.")]
     names.write_text("\n".join([line, *kept]) + "\n")
