@@ -137,7 +137,7 @@ def sync(
 
 def limits(config: Config) -> Limits:
     """Return the bounds of fetches that the configuration says."""
-    return Limits(**config.fetch.model_dump())
+    return Limits(**config.fetch.value())
 
 
 def apply(run: Run) -> Outcome:
