@@ -254,7 +254,8 @@ def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: boo
     """Record a fetch that brought no new copy."""
     later = interval.not_before(fetched.wait, run.now)
     record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
-    feed_groups.snapshots(run.config).keep(feed.name, record)
+    # Were it lost, the publisher would be asked once more; the disk costs 10 ms for each feed.
+    feed_groups.snapshots(run.config).keep(feed.name, record, sure=False)
     kept = Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
     return _expired(run, feed, kept, accept=accept)
 

@@ -142,19 +142,23 @@ class Typed:
         """Take what a document says. Raises `Faults` with all that is wrong with it."""
         found: list[Fault] = []
         values = self.__dict__  # a default is found at the class
-        for key, field in self.fields.items():
-            if key in document:
-                try:
-                    values[key] = field.take(document[key])
-                except Faults as faults:
-                    found += faults.below(key)
-            elif field.required:
-                found.append(Fault((key,), "is missing"))
-        for key in document:
-            if key not in self.fields:
+        for key, given in document.items():
+            field = self.fields.get(key)
+            if field is None:
                 found.append(Fault((key,), _UNKNOWN, near=_nearest(key, self.fields)))
+                continue
+            try:
+                values[key] = field.take(given)
+            except Faults as faults:
+                found += faults.below(key)
+        found += [
+            Fault((key,), "is missing")
+            for key, field in self.fields.items()
+            if field.required and key not in document
+        ]
         if found:
-            raise Faults(found)
+            place = {key: number for number, key in enumerate(self.fields)}
+            raise Faults(sorted(found, key=lambda fault: place.get(str(fault.key[0]), len(place))))
         try:
             self.agree()
         except ValueError as fault:
