@@ -82,6 +82,9 @@ class PolicySettings(Typed):
     """named blocks signed names also for clients that ask for signatures"""
     keep: Annotated[int, Between(2, 10_000)] = 10
     """how many generations are kept"""
+    fresh_from: Annotated[int, Field(ge=0)] = 100_000
+    """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
+    since it was made as a whole, so that changes bite at once; 0: none does"""
 
 
 class Soa(Typed):
@@ -216,6 +219,10 @@ class Config(Typed):
     def origin(self, group: str) -> Domain:
         """Return the origin of a feed group's zone."""
         return Domain(f"{group}.{self.policy.suffix}")
+
+    def fresh_origin(self, group: str) -> Domain:
+        """Return the origin of the small zone in front of a large feed group's zone."""
+        return Domain(f"fresh.{self.origin(group)}")
 
 
 def find(given: Path | None) -> Path:

@@ -31,6 +31,7 @@ from rpzctl.plan import Plan
 from rpzctl.run import Run
 from rpzctl.snapshots import Record, read_as
 from rpzctl.store import SYNC_LOCK
+from rpzctl.wanted import Report
 
 if TYPE_CHECKING:
     from rpzctl.formats import Parsed
@@ -69,7 +70,7 @@ class SyncOutcome(NamedTuple):
     """What a sync did."""
 
     feeds: tuple[Synced, ...]
-    reports: tuple[bulk.Report, ...]
+    reports: tuple[Report, ...]
     outcome: Outcome
 
     @property
@@ -151,7 +152,7 @@ def plan(run: Run) -> Plan:
     return pipeline.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
 
 
-def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...], Outcome]:
+def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
     made = bulk.zones(run, base)
     with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
