@@ -82,7 +82,7 @@ class PolicySettings(Typed):
     """named blocks signed names also for clients that ask for signatures"""
     keep: Annotated[int, Between(2, 10_000)] = 10
     """how many generations are kept"""
-    fresh_from: Annotated[int, Field(ge=0)] = 100_000
+    fresh_from: Annotated[int, Between(0)] = 100_000
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
     since it was made as a whole, so that changes bite at once; 0: none does"""
 
