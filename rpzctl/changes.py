@@ -87,19 +87,14 @@ def find(
     import polars as pl
 
     from rpzctl import merge
-    from rpzctl.table import stored
+    from rpzctl.table import membership, stored
 
     old = stored(_home(folder, origin) / f"{now.feed}.parquet", ["name", "scope"])
     if old is None or old.schema != {"name": pl.String, "scope": pl.UInt8}:
         return None
     new = now.names.select("name", "scope")
-    on = ["name", "scope"]
-    names = pl.concat(
-        [
-            new.join(old, on=on, how="anti")["name"],
-            old.join(new, on=on, how="anti")["name"],
-        ]
-    ).unique()
+    in_old, in_new = membership(new, old, ["name", "scope"])
+    names = pl.concat([new.filter(~in_old)["name"], old.filter(~in_new)["name"]]).unique()
     if len(names) > most:
         return None
     rows = new.filter(pl.col("name").is_in(names.implode()))
