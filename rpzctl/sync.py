@@ -141,7 +141,7 @@ def sync(
 
 def limits(config: Config) -> Limits:
     """Return the bounds of fetches that the configuration says."""
-    return Limits(**config.fetch.model_dump())
+    return Limits(**config.fetch.value())
 
 
 def apply(run: Run) -> Outcome:
@@ -274,7 +274,8 @@ def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: boo
     """Record a fetch that brought no new copy."""
     later = interval.not_before(fetched.wait, run.now)
     record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
-    feed_groups.snapshots(run.config).keep(feed.name, record)
+    # Were it lost, the publisher would be asked once more; the disk costs 10 ms for each feed.
+    feed_groups.snapshots(run.config).keep(feed.name, record, sure=False)
     kept = Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
     return _expired(run, feed, kept, accept=accept)
 
