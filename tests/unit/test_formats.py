@@ -1,11 +1,13 @@
 """Readers of feed formats: the column way and the slow way agree, and nothing slips through."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpzctl import formats
-from rpzctl.formats import Options, domains, hosts
+from rpzctl.formats import Options, csv, domains, hosts
 from rpzctl.formats.lines import announcement
 from rpzctl.names import NameFault, parse
 
@@ -202,3 +204,17 @@ def test_an_address_in_the_place_of_a_name_is_kept_as_one(
 )
 def test_a_header_announces_a_count_only_where_it_says_one(comment: str, count: int | None) -> None:
     assert count == announcement(comment)
+
+
+@pytest.mark.parametrize("column", [1, 2, 3])
+def test_rows_cut_at_delimiters_are_those_that_a_reader_of_csv_finds(column: int) -> None:
+    chance = random.Random(column)
+    cells = ['"a.com"', "b.com", '"x,y"', '"q""r"', "C.com", ' "d.com"', "", '"#"', "#", 'e"f".com']
+    rows = [",".join(chance.choices(cells, k=3)) for _ in range(3000)]
+    rows = [row for row in rows if row.count('"') % 2 == 0 and not row.startswith("#")]
+    table_of = "\n".join(["one,two,three", *rows, ""])
+    fast = csv.read(table_of.encode(), Options(column=column))
+    slow = csv.read((table_of + 'x,y,"\n').encode(), Options(column=column))
+    assert slow.entries["name"].sort().equals(fast.entries["name"].sort())
+    assert slow.lines - 1 <= fast.lines <= slow.lines
+    assert fast.entries.height > 1000

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from rpzctl import merge, suffixes, table
 from rpzctl.column_guards import Judges
 from rpzctl.files import Digested
-from rpzctl.formats import csv
-from rpzctl.formats.parsed import Entry, Options, frame
+from rpzctl.formats.parsed import Entry, frame
 from rpzctl.guards import Protected
 from rpzctl.names import Domain, ancestors, printable, sort_key
 from rpzctl.ranges import in_order
@@ -320,20 +319,6 @@ def test_names_that_are_sorted_by_the_whole_need_no_others_beside_them() -> None
     names = [f"{label}.abcdefghijklmnop.example" for label in "zyxabc"]
     frame = pl.DataFrame({"name": names})
     assert sorted(names) == in_order(frame)["name"].to_list()
-
-
-@pytest.mark.parametrize("column", [1, 2, 3])
-def test_rows_cut_at_delimiters_are_those_that_a_reader_of_csv_finds(column: int) -> None:
-    chance = random.Random(column)
-    cells = ['"a.com"', "b.com", '"x,y"', '"q""r"', "C.com", ' "d.com"', "", '"#"', "#", 'e"f".com']
-    rows = [",".join(chance.choices(cells, k=3)) for _ in range(3000)]
-    rows = [row for row in rows if row.count('"') % 2 == 0 and not row.startswith("#")]
-    table_of = "\n".join(["one,two,three", *rows, ""])
-    fast = csv.read(table_of.encode(), Options(column=column))
-    slow = csv.read((table_of + 'x,y,"\n').encode(), Options(column=column))
-    assert slow.entries["name"].sort().equals(fast.entries["name"].sort())
-    assert slow.lines - 1 <= fast.lines <= slow.lines
-    assert fast.entries.height > 1000
 
 
 @pytest.mark.parametrize("count", [1, 8, 9, 16, 17, 32, 33, 63])
