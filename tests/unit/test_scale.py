@@ -34,7 +34,8 @@ def reference(
     union: dict[str, tuple[int, int]] = {}
     for bit, (names, subdomains) in enumerate(listed):
         for name, said in names.items():
-            meant = (said or EXACT) if subdomains is None else SUBTREE if subdomains else EXACT
+            narrow = BELOW if said == BELOW else EXACT  # the name itself was never meant
+            meant = (said or EXACT) if subdomains is None else SUBTREE if subdomains else narrow
             exact, below = union.get(name, (0, 0))
             union[name] = (
                 exact | (1 << bit if meant & EXACT else 0),
