@@ -31,7 +31,7 @@ FORMS = ("text", "raw")
 _CHECK = ["-q", "-k", "ignore", "-i", "none", "-n", "ignore", "-m", "ignore", "-r", "ignore"]
 _PACE = 0.002
 """seconds between two questions"""
-_QUIET = 0.5
+_QUIET = 0.3
 """seconds without work after which named has nothing left to do"""
 _PATIENCE = 600.0
 _PORTS = 8
@@ -115,14 +115,11 @@ def version(home: Path, listed: list[str]) -> Version:
     files = {form: home / form for form in FORMS}
     shutil.copy(zone, files["text"])
     compiler = ["named-compilezone", *_CHECK, "-F", "raw", "-o", str(files["raw"]), ORIGIN]
-    check, conversion = [], []
-    for _ in range(2):
-        check.append(program(["named-checkzone", *_CHECK, ORIGIN, str(files["text"])]))
-        conversion.append(program([*compiler, str(files["text"])]))
+    check = program(["named-checkzone", *_CHECK, ORIGIN, str(files["text"])])
+    conversion = program([*compiler, str(files["text"])])
     with files["text"].open() as lines:
         soa = next(line for line in lines if " SOA " in line)
-    least = (min(check, key=lambda e: e.cpu), min(conversion, key=lambda e: e.cpu))
-    return Version(int(soa.split()[5]), zone.parent, files, *least)
+    return Version(int(soa.split()[5]), zone.parent, files, check, conversion)
 
 
 class Questions:
@@ -156,7 +153,7 @@ class Questions:
 
     def blocked(self, name: str) -> bool:
         """Tell whether `name` is answered by NXDOMAIN."""
-        return self.ask(name)[1][3] & 15 == 3  # noqa: PLR2004 - RFC 1035, section 4.1.1
+        return self.ask(name)[1][3] & 15 == 3  # RFC 1035, section 4.1.1
 
     def until(self, made: Version, *others: str) -> tuple[float, list[Waits]]:
         """Ask for `others` in turn until the canary of `made` answers.
@@ -216,7 +213,8 @@ class Served:
         self.put(made)
         written = (made.published / "zones.conf").read_text()
         statement = re.search(rf'zone "{ORIGIN}" {{.*?^}};', written, re.DOTALL | re.MULTILINE)
-        assert statement is not None
+        if statement is None:
+            raise RuntimeError(f"no statement of {ORIGIN} in {written!r}")
         file = f'file "{self.file}"; masterfile-format {self.form};'
         own = re.sub(r'file ".*?";', file, statement[0])
         options = (made.published / "options.conf").read_text()
@@ -232,8 +230,10 @@ class Served:
     @property
     def pid(self) -> int:
         """The process."""
-        assert self.site.named.child is not None
-        return self.site.named.child.pid
+        child = self.site.named.child
+        if child is None:
+            raise RuntimeError("named does not run")
+        return child.pid
 
     def reload(self, made: Version, name: str) -> Reload:
         """Replace the zone by `made`, asking for `name`, which it has, until it has effect."""
@@ -284,6 +284,10 @@ class Taken(NamedTuple):
     most: float
     """MB of named during a reload"""
 
+    def least(self) -> Reload:
+        """Return the reload that had effect first."""
+        return min(self.reloads, key=lambda reload: reload.effect)
+
 
 def take(site: Site, form: str, first: Version, second: Version, name: str, turns: int) -> Taken:
     """Measure one form of the zone, on a fresh named."""
@@ -308,9 +312,9 @@ def measure(home: Path, count: int) -> list[Line]:
     with live_site(home / "site") as site:
         timed([*RPZCTL, "--config", str(site.config), "block", BY_HAND])
         text, raw = (take(site, form, first, second, listed[0], 2) for form in FORMS)
-    octets = {form: path.stat().st_size / 1e6 for form, path in second.files.items()}
+    plain, packed = (second.files[form].stat().st_size / 1e6 for form in FORMS)
     print(
-        f"Zone of {count:,} names: text {octets['text']:.0f} MB, raw {octets['raw']:.0f} MB; named: "
+        f"Zone of {count:,} names: text {plain:.0f} MB, raw {packed:.0f} MB; named: "
         f"{text.resident:.0f} MB resident, {text.most:.0f} MB at most in a reload from text.\n"
     )
     shutil.rmtree(home)
@@ -320,52 +324,59 @@ def measure(home: Path, count: int) -> list[Line]:
 def lines(count: int, made: Version, text: Taken, raw: Taken) -> list[Line]:
     """Return the lines of the table."""
 
-    def least(taken: Taken, what: str) -> float:
-        return min(getattr(reload, what) for reload in taken.reloads)
-
-    def worst(which: str) -> tuple[float, str, float]:
-        waits = [getattr(reload, which) for reload in text.reloads]
+    def worst(waits: list[Waits]) -> tuple[float, str, float]:
         return max(w.worst for w in waits), "median", statistics.median(w.median for w in waits)
 
     zone = f"a zone of {count:,} names"
-    check, conversion = made.check, made.conversion
+    check, conversion = made.check.cpu, made.conversion.cpu
+    reading, compiled = text.least(), raw.least()
+    operator = [reload.operator for reload in text.reloads]
+    large = [reload.large for reload in text.reloads]
     return [
         Line(
             f"`named-compilezone` of {zone} to raw, processor",
-            conversion.cpu,
+            conversion,
             "`named-checkzone`",
-            check.cpu,
+            check,
             None,
         ),
         Line(
             f"named reloads {zone} from raw, processor",
-            least(raw, "cpu"),
+            compiled.cpu,
             "from text",
-            least(text, "cpu"),
+            reading.cpu,
             None,
         ),
         Line(
             "the same, conversion or check included",
-            least(raw, "cpu") + conversion.cpu,
+            compiled.cpu + conversion,
             "from text",
-            least(text, "cpu") + check.cpu,
+            reading.cpu + check,
             None,
         ),
         Line(
             "`rndc reload` until the canary answers, from raw",
-            least(raw, "effect"),
+            compiled.effect,
             "from text",
-            least(text, "effect"),
+            reading.effect,
             None,
         ),
         Line(
             "`rndc reload` until the last new name is blocked, from text",
-            least(text, "whole"),
+            reading.whole,
             "until the canary answers",
-            least(text, "effect"),
+            reading.effect,
             None,
         ),
-        Line("worst answer meanwhile, operator's name", *worst("operator"), None),
-        Line("worst answer meanwhile, name of that zone", *worst("large"), None),
+        Line(
+            "worst answer meanwhile, operator's name",
+            *worst(operator),
+            None,
+        ),
+        Line(
+            "worst answer meanwhile, name of that zone",
+            *worst(large),
+            None,
+        ),
         Line("`rpzctl block` meanwhile", text.meanwhile, "at rest", text.at_rest, None),
     ]

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import inputs
+import resolver
 from measure import RPZCTL, Line, medians, timed
 
 import feeds
-import resolver
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.servers import Site, live_site

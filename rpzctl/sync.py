@@ -12,6 +12,7 @@ from rpzctl import (
     catalogue,
     exceptions,
     feed_groups,
+    first_load,
     interval,
     judging,
     network_guards,
@@ -153,6 +154,8 @@ def plan(run: Run) -> Plan:
 def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
     made = bulk.zones(run, base)
+    if first_load.announce(run, base, made.candidates):
+        base = run.store.current()
     with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
         outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
     unwritten = bulk.keep_ledgers(run, made)
