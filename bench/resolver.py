@@ -106,7 +106,7 @@ def version(home: Path, listed: list[str]) -> Version:
     timed([*RPZCTL, "init", str(home / "repo"), *folders])
     settings = home / "repo/rpzctl.toml"
     text = settings.read_text()
-    settings.write_text(f'{text}\n[policy]\nserial = "unixtime"\n')
+    settings.write_text(f'{text}\n[policy]\nserial = "unixtime"\nfresh_from = 0\n')
     feed = home / "feed.txt"
     feed.write_text("".join(f"{name}\n" for name in listed), encoding="ascii")
     (home / "repo/feeds/large.toml").write_text(_DEFINITION.format(feed))

@@ -107,8 +107,8 @@ def _keys(model: type[Any]) -> Iterator[str]:
         text = ""
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             text = " ".join(str(after.value.value).split())
-        field = model.model_fields[key]
-        default = "required" if field.is_required() else f"`{_default(field.default)}`"
+        required = model.fields[key].required
+        default = "required" if required else f"`{_default(getattr(model, key))}`"
         yield f"| `{key}` | {default} | {text} |\n"
 
 

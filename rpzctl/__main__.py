@@ -12,8 +12,6 @@ import sys
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     gc.set_threshold(200_000, 20, 20)
-    # Else Pydantic reads the metadata of every installed package, to look for plugins.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from rpzctl.cli import run
 
     status = run(sys.argv[1:])

@@ -3,52 +3,34 @@
 What has not changed costs a comparison of digests: no bulk library is imported for it.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from rpzctl import (
+    __version__,
     build,
     catalogue,
-    exceptions,
+    changes,
+    copies,
     feed_groups,
-    guards,
     ledger,
     pipeline,
     render,
-    times,
 )
-from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.feed_groups import Group
 from rpzctl.files import file_digest, to_disk
-from rpzctl.guards import LeftOut
-from rpzctl.ledger import Page
+from rpzctl.ledger import Head, Page
 from rpzctl.plan import Candidate, zone_change
-from rpzctl.rpz import PASSTHRU, Action
+from rpzctl.rpz import PASSTHRU
 from rpzctl.run import Run
-from rpzctl.snapshots import Record, digest, is_copy, read_as
+from rpzctl.snapshots import digest, read_as
 from rpzctl.store import Manifest, ZoneEntry, digest_of
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from rpzctl.merge import Made
-    from rpzctl.table import TableRows
-
-
-class Report(NamedTuple):
-    """What happened to the names of one zone on their way in."""
-
-    origin: str
-    names: int
-    left: LeftOut
-    held: tuple[str, ...] = ()
-    """feeds whose copy makes no sense in the format that the definition now says, and why"""
+from rpzctl.wanted import Became, FreshPage, Report, Wanted, Work, ledgers
 
 
 class Zones(NamedTuple):
@@ -57,48 +39,60 @@ class Zones(NamedTuple):
     candidates: tuple[Candidate, ...]
     reports: tuple[Report, ...]
     """of those that were made anew"""
-    pages: tuple[Page, ...]
+    pages: tuple[Page | FreshPage, ...]
     """what is to be written down of those"""
     warnings: tuple[str, ...]
 
 
 def zones(run: Run, base: Manifest | None) -> Zones:
-    """Return the feed zones; one whose feeds, settings and templates are as before is kept."""
+    """Return the feed zones; those whose feeds, settings and templates are as before are kept.
+
+    The last group comes first: what a zone in front of others says may depend on those.
+    """
     config = run.config
-    env = render.environment(config)
     known = feed_groups.of(config, catalogue.load(config), run.now)
-    excepted = _exceptions(config, known)
-    candidates, reports, pages = [], [], []
-    warnings = [warning for group in known for warning in group.warnings]
-    for group in known:
-        origin = config.origin(group.name)
-        old = base.zones.get(origin) if base else None
-        lost = _lost(config, group, origin) if old else []
-        if old and lost:
-            candidates.append(Candidate(origin, kept=old))
-            warnings.append(
-                f"{origin} stays as it is published: the good copy of {', '.join(lost)} is gone; "
-                f"to go on: rpzctl sync --now {' '.join(lost)}"
-            )
-            continue
-        if not group.copies:
-            continue
-        actions = [config.group_action(group.name), PASSTHRU]
-        drawn = render.zone(env, "bind/rpz.zone.j2", config, origin, actions)
-        inputs = _inputs(config, group, drawn, excepted)
-        if old and old.inputs == inputs and ledger.is_of(ledgers(config), origin, inputs):
-            candidates.append(Candidate(origin, kept=old))
-            continue
-        run.stage(f"merging the feeds of {origin}")
-        made, held = _merged(config, group, origin, excepted)
-        unsaid = [f"{origin} blocks {n}, which is excepted but too long" for n in made.left.unsaid]
-        held = (*held, *unsaid)
-        rows = _rows(made, actions[0])
-        candidates.append(Candidate(origin, drawn=drawn, rows=rows, inputs=inputs))
-        reports.append(Report(origin, len(rows), made.left, held))
-        feeds = tuple(feed.name for feed, _ in group.feeds)
-        pages.append(Page(origin, inputs, feeds, made))
-    return Zones(tuple(candidates), tuple(reports), tuple(pages), tuple(warnings))
+    work = Work(run, base, render.environment(config), _exceptions(config, known))
+    made: list[Became] = []
+    behind: tuple[Candidate, ...] = ()
+    for group in reversed(known):
+        made.insert(0, _zones_of(work, group, behind))
+        behind = (*made[0].candidates, *behind)
+    told = (warning for group in known for warning in group.warnings)
+    return Zones(
+        candidates=behind,
+        reports=tuple(report for each in made for report in each.reports),
+        pages=tuple(each.page for each in made if each.page),
+        warnings=(*told, *(warning for each in made for warning in each.warnings)),
+    )
+
+
+def _zones_of(work: Work, group: Group, behind: tuple[Candidate, ...]) -> Became:
+    config, base = work.run.config, work.base
+    origin, front = config.origin(group.name), config.fresh_origin(group.name)
+    there = [z for z in (front, origin) if base and z in base.zones]
+    kept = tuple(Candidate(each, kept=base.zones[each]) for each in there) if base else ()
+    lost = _lost(config, group, origin) if kept else []
+    if lost:
+        why = (
+            f"{origin} stays as it is published: the good copy of {', '.join(lost)} is gone; "
+            f"to go on: rpzctl sync --now {' '.join(lost)}"
+        )
+        return Became(kept, warnings=(why,))
+    if not group.copies:
+        return Became(())
+    action = config.group_action(group.name)
+    drawn = render.zone(work.env, "bind/rpz.zone.j2", config, origin, [action, PASSTHRU])
+    settings = _settings(config, group, drawn, work.excepted)
+    copies_now = {feed.name: f"{record.sha256}/{record.expires}" for feed, record in group.feeds}
+    wanted = Wanted(group, origin, front, action, drawn, settings, copies_now, behind)
+    head = ledger.head(work.ledgers, origin)
+    if not head.tells_of({each.origin: each.digest for each in kept}):
+        head = Head()
+    if head.inputs == wanted.inputs and head.behind in {"", wanted.behind_digest}:
+        return Became(kept)
+    from rpzctl import making  # columns are not for a sync that finds nothing to do
+
+    return making.freshened(work, wanted, kept, head) or making.whole(work, wanted)
 
 
 def _lost(config: Config, group: Group, origin: str) -> list[str]:
@@ -113,38 +107,47 @@ def _lost(config: Config, group: Group, origin: str) -> list[str]:
     return [] if group.copies else list(group.lost)
 
 
-def ledgers(config: Config) -> Path:
-    """Return the folder of the ledgers of feed zones."""
-    return config.state / "ledger"
-
-
 def keep_ledgers(run: Run, made: Zones) -> list[str]:
     """Write down who lists what, for the zones that were made anew and are published.
 
     Returns what went wrong: the policy is live by now, and only `why` knows less.
     """
+    folder = ledgers(run.config)
+    origins = {candidate.origin for candidate in made.candidates}
     try:
         for page in made.pages:
             run.stage(f"writing down who lists the names of {page.origin}")
-            ledger.write(ledgers(run.config), page, run.now)
-        ledger.prune(ledgers(run.config), {candidate.origin for candidate in made.candidates})
+            if isinstance(page, FreshPage):
+                for each in page.changes:
+                    changes.keep(folder, page.origin, each)
+                ledger.write_fresh(folder, page.origin, page.head, page.lines, run.now)
+                continue
+            if page.head.settings:
+                store = feed_groups.snapshots(run.config)
+                files = [(feed, store.names_file(feed)) for feed in page.head.feeds]
+                changes.settle(folder, page.origin, files)
+            ledger.write(folder, page, run.now)
+        ledger.prune(folder, origins)
+        changes.forget(folder, origins)
     except RpzctlError as fault:
         return [f"'rpzctl why' cannot tell who lists what: {fault.message}"]
     return []
 
 
-def _inputs(
+def _settings(
     config: Config, group: Group, drawn: render.Drawn, excepted: Mapping[str, bytes]
 ) -> str:
-    """Return a digest of all that a group's zone is made from."""
+    """Return a digest of all that a group's zones are made from, but for the copies."""
     settings = config.group.get(group.name)
     return digest_of(
-        [(f.name, r.sha256, read_as(f), f.subdomains, f.kind, r.expires) for f, r in group.feeds],
+        __version__,
+        [(feed.name, read_as(feed), feed.subdomains, feed.kind) for feed, _ in group.feeds],
         drawn.frame,
         [(str(action), shape) for action, shape in drawn.shapes.items()],
         judges_digest(config),
         [(name, digest(text)) for name, text in excepted.items()],
         settings.min_feeds if settings else 1,
+        config.policy.fresh_from,
     )
 
 
@@ -171,113 +174,10 @@ def _exceptions(config: Config, known: Sequence[Group]) -> dict[str, bytes]:
             continue
         text = store.exceptions(feed.name) if record.read_as == read_as(feed) else None
         if text is None:
-            text = _read_again(config, feed, record).exceptions
+            text = copies.read_again(config, feed, record).exceptions
         if text:
             excepted[feed.name] = text
     return excepted
-
-
-def _merged(
-    config: Config, group: Group, origin: str, excepted: Mapping[str, bytes]
-) -> tuple["Made", tuple[str, ...]]:
-    """Merge the names of a group's feeds, guard, except and collapse them."""
-    from rpzctl import merge
-    from rpzctl.column_guards import Judges
-
-    read = [(feed, *names_of(config, feed, record)) for feed, record in group.feeds]
-    sources = [
-        merge.Source(feed.name, names, feed.subdomains, threat=feed.kind == "threat")
-        for feed, names, _ in read
-    ]
-    suffixes = pipeline.suffix_list(config)
-    listed = [allow for text in excepted.values() for allow in exceptions.of_text(text)]
-    allows = exceptions.united(listed, suffixes.among(allow.name for allow in listed))
-    judges = Judges(suffixes, pipeline.protected(config), _top_sites(config))
-    settings = config.group.get(group.name)
-    made = merge.combine(sources, origin, judges, allows, settings.min_feeds if settings else 1)
-    return made, tuple(f"{feed.name}: {fault}" for feed, _, fault in read if fault)
-
-
-def _top_sites(config: Config) -> frozenset[str]:
-    path = pipeline.top_sites_file(config)
-    try:
-        return guards.read_top_sites(path) if path else frozenset()
-    except (OSError, ValueError) as fault:
-        raise UsageFault(f"guards.top_sites: {fault}") from None
-
-
-def _rows(made: "Made", action: Action) -> "TableRows":
-    from rpzctl.table import TableRows
-
-    return TableRows(made.frame, action)
-
-
-class ReadAgain(NamedTuple):
-    """What a last good copy comes to when its reader or definition has changed since."""
-
-    names: "pl.DataFrame | None"
-    """None: what was read before stays"""
-    exceptions: bytes
-    fault: str | None = None
-
-
-def names_of(config: Config, feed: Feed, record: Record) -> "tuple[pl.DataFrame, str | None]":
-    """Return the names of a feed's last good copy; read anew when the reader has changed.
-
-    If that would not be believed of a new copy (the definition names a format that it is not in),
-    what was read before stays; the second value says why.
-    """
-    path = feed_groups.snapshots(config).names_file(feed.name)
-    kept = _kept_names(path) if record.read_as == read_as(feed) else None
-    if kept is not None:
-        return kept, None
-    again = _read_again(config, feed, record)
-    if again.names is not None:
-        return again.names, None
-    kept = _kept_names(path)
-    if kept is None:
-        raise RpzctlError(
-            f"the last good copy of {feed.name} is damaged: {path}",
-            details=[again.fault] if again.fault else (),
-            fix=f"nothing was changed; 'rpzctl sync --accept {feed.name}' fetches it anew",
-        )
-    return kept, again.fault
-
-
-def _kept_names(path: Path) -> "pl.DataFrame | None":
-    from rpzctl.formats.parsed import SCHEMA
-    from rpzctl.table import stored
-
-    kept = stored(path)
-    sound = kept is not None and all(kept.schema.get(c) == SCHEMA[c] for c in ("name", "scope"))
-    return kept if sound else None
-
-
-def _read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
-    from rpzctl import formats, shape
-
-    store = feed_groups.snapshots(config)
-    checked = times.parse(record.last_checked).timestamp() if record.last_checked else 0
-    options = formats.Options(**feed.reading, now=int(checked))  # later expiries are for sync
-    data = store.data(feed.name)
-    parsed = formats.read(data, feed.format, options)
-    found = shape.size(parsed)
-    fault = shape.fault_of_names(feed, parsed, found)
-    fault = fault or shape.fault_of_swing(feed, record.size, found)
-    if fault is not None and is_copy(feed, record, data):
-        fault = None  # it was accepted as it is: what is missing has expired
-    if fault is not None:
-        fault = f"{fault}; keeps the names that were read before"
-        return ReadAgain(None, store.exceptions(feed.name) or b"", fault)
-    listed = parsed.allow.select("name", "scope").iter_rows()
-    return ReadAgain(parsed.names, exceptions.text(listed))
-
-
-def packed(entries: "pl.DataFrame") -> bytes:
-    """Return entries as Parquet, to be kept beside the copy they were read from."""
-    out = io.BytesIO()
-    entries.write_parquet(out, compression="lz4")
-    return out.getvalue()
 
 
 @contextmanager

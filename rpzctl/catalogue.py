@@ -5,22 +5,14 @@ Not called `feeds`: that place inside the package belongs to the shipped definit
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-
 from rpzctl import shipped, times
-from rpzctl.config import Config, GroupName, Line, fault_lines, read_toml
+from rpzctl.config import Config, GroupName, Line, read_toml
 from rpzctl.errors import UsageFault
 from rpzctl.names import parse, printable
+from rpzctl.typed import Between, Faults, Shaped, Typed
 
 SCHEMES = ("https", "http", "file", "axfr")
 Format = Literal[
@@ -57,8 +49,8 @@ _USES = {
 """the keys of a definition that say how to read it, by the formats that know them"""
 READING = tuple(sorted({key for known in _USES.values() for key in known}))
 """all of them"""
-Column = Annotated[int, Field(strict=True, ge=1)] | Line
-FeedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
+Column = Annotated[int, Between(1)] | Line
+FeedName = Annotated[str, Shaped(r"[a-z0-9][a-z0-9._-]{0,60}")]
 
 
 def _interval(text: str) -> str:
@@ -67,7 +59,7 @@ def _interval(text: str) -> str:
     return text
 
 
-Interval = Annotated[str, AfterValidator(_interval)]
+Interval = Annotated[str, _interval]
 
 
 def _url(text: str) -> str:
@@ -117,15 +109,13 @@ def _header_name(text: str) -> str:
     return text
 
 
-class Feed(BaseModel):
+class Feed(Typed):
     """One feed: where it is, how to read it, which policy zone it belongs to."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: Path
     name: FeedName
     """the name of the file, and may be left out"""
-    url: Annotated[str, AfterValidator(_url)]
+    url: Annotated[str, _url]
     """https, http, file, or axfr://server/zone; a relative file is beside the definition"""
     format: Format
     """hosts: an address and names on each line; domains: a name on each line; the others by the
@@ -142,7 +132,7 @@ class Feed(BaseModel):
     """csv: the column that says what a row is"""
     types: tuple[Line, ...] = ()
     """csv, json, threatfox: only what has one of these types"""
-    delimiter: Annotated[str, Field(pattern=r'^[^"#\r\n A-Za-z0-9._-]$')] = ","
+    delimiter: Annotated[str, Shaped(r'[^"#\r\n A-Za-z0-9._-]')] = ","
     """csv: what stands between two columns"""
     path: Line = ""
     """json: the keys to the list, with dots: data.items"""
@@ -157,12 +147,12 @@ class Feed(BaseModel):
     """misp: only attributes that are meant for detection"""
     enabled: bool = False
     """fetched by sync, and part of the policy"""
-    min_names: Annotated[int, Field(ge=0)] = 1
+    min_names: Annotated[int, Between(0)] = 1
     """fewer names, exceptions and networks than this, and the feed keeps its last good copy"""
-    max_change: Annotated[int, Field(ge=0, le=100_000)] = 30
+    max_change: Annotated[int, Between(0, 100_000)] = 30
     """percent by which its number of names, exceptions or networks may rise or fall in one step; 0:
     any, and nothing depends on what its header says of its size"""
-    min_change: Annotated[int, Field(ge=0)] = 100
+    min_change: Annotated[int, Between(0)] = 100
     """a change by fewer than this is never too much"""
     kind: Literal["threat", "ads", "policy"] = "threat"
     """what its names are; a threat feed may not block a top site; of others it is only told"""
@@ -176,13 +166,11 @@ class Feed(BaseModel):
     """fetch it by http: everybody on the way can read and change it, and read its secret"""
     member: Line = ""
     """the file to read in an archive that has several, by its name in there"""
-    header: Annotated[
-        str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,100}$"), AfterValidator(_header_name)
-    ] = "Authorization"
+    header: Annotated[str, Shaped(r"[A-Za-z][A-Za-z0-9-]{0,100}"), _header_name] = "Authorization"
     """the HTTP header whose value the secret is, such as Auth-Key; sent to the host of url alone"""
-    user: Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$")] = ""
+    user: Annotated[str, Shaped(r"[^:\x00-\x1f\x7f]*")] = ""
     """HTTP basic authentication: the user whose password the secret is"""
-    secret_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
+    secret_env: Annotated[str, Shaped(r"[A-Z_][A-Z0-9_]*")] | None = None
     """the environment variable that holds the secret"""
     secret_file: Path | None = None
     """the file that holds the secret, for axfr a TSIG key as tsig-keygen writes it; beside the
@@ -202,21 +190,22 @@ class Feed(BaseModel):
     notes: Line | None = None
     """what else an operator should know"""
 
-    @model_validator(mode="after")
-    def _format_knows_its_keys(self) -> Self:
+    def agree(self) -> None:
+        """Raise ValueError for keys that do not go together."""
+        self._format_knows_its_keys()
+        self._transport_knows_its_keys()
+
+    def _format_knows_its_keys(self) -> None:
         foreign = [key for key in self.reading if key not in _USES.get(self.format, ())]
         if foreign:
             raise ValueError(f"the format {self.format} has no {', '.join(foreign)}")
         told = {"csv": self.type_column, "json": self.type_field}
         if self.types and self.format in told and not told[self.format]:
             raise ValueError("types needs type_column (csv) or type_field (json)")
-        return self
 
-    @model_validator(mode="after")
-    def _transport_knows_its_keys(self) -> Self:
+    def _transport_knows_its_keys(self) -> None:
         secret = self.secret_env is not None or self.secret_file is not None
-        usual = type(self).model_fields
-        asking = [k for k in ("header", "user", "body") if getattr(self, k) != usual[k].default]
+        asking = list(self.unusual(("header", "user", "body")))
         if self.scheme == "http" and not self.plain_http:
             raise ValueError(
                 "url begins with http:, so everybody on the way can change the list; "
@@ -236,7 +225,6 @@ class Feed(BaseModel):
             raise ValueError('a zone transfer is read as format = "rpz"')
         if self.scheme == "axfr" and self.member:
             raise ValueError("axfr: has no member")
-        return self
 
     @property
     def scheme(self) -> str:
@@ -251,10 +239,7 @@ class Feed(BaseModel):
     @property
     def reading(self) -> dict[str, Any]:
         """What the definition says of the format, where it is not as usual: `formats.Options`."""
-        usual = type(self).model_fields
-        return {
-            key: getattr(self, key) for key in READING if getattr(self, key) != usual[key].default
-        }
+        return self.unusual(READING)
 
     @property
     def local_path(self) -> Path | None:
@@ -312,9 +297,9 @@ def read(path: Path) -> Feed:
     if "file" in document:
         raise UsageFault(f"{path}: unknown key 'file'")
     try:
-        feed = Feed.model_validate({"name": path.stem, **document, "file": path.resolve()})
-    except ValidationError as fault:
-        details = [f"{path}: {line}" for line in fault_lines(fault, Feed)]
+        feed = Feed.of({"name": path.stem, **document, "file": path.resolve()})
+    except Faults as found:
+        details = [f"{path}: {line}" for line in found.lines()]
         raise UsageFault(f"{path} has faults", details=details) from None
     if feed.name != path.stem:
         raise UsageFault(f"{path}: the name {feed.name!r} is not that of the file")

@@ -5,16 +5,16 @@ with the file and the key.
 """
 
 import os
-from difflib import get_close_matches
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rpzctl.errors import UsageFault
 from rpzctl.names import Domain, NameFault, parse
 from rpzctl.rpz import Action, parse_action
+from rpzctl.typed import Between, Faults, Shaped, Typed
 
 FILE_NAME = "rpzctl.toml"
 SYSTEM_FILE = Path("/etc/rpzctl") / FILE_NAME
@@ -38,19 +38,15 @@ def _one_line(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(_domain)]
-ActionText = Annotated[str, AfterValidator(_action_text)]
-Line = Annotated[str, AfterValidator(_one_line)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
-GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+Name = Annotated[str, _domain]
+ActionText = Annotated[str, _action_text]
+Line = Annotated[str, _one_line]
+Port = Annotated[int, Between(1, 65535)]
+Seconds = Annotated[int, Between(0, 2**31 - 1)]
+GroupName = Annotated[str, Shaped(r"[a-z0-9][a-z0-9-]{0,40}")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Paths(_Section):
+class Paths(Typed):
     """Where rpzctl writes; relative paths are relative to the folder of rpzctl.toml."""
 
     output: Path = Path("/var/lib/bind/rpzctl")
@@ -65,12 +61,12 @@ def _zone_name(text: str) -> str:
     return text
 
 
-class PolicySettings(_Section):
+class PolicySettings(Typed):
     """How policy becomes zones."""
 
     action: ActionText = "nxdomain"
     """what a block does unless the rule says otherwise"""
-    operator_zone: Annotated[Name, AfterValidator(_zone_name)] = Domain("local.rpz")
+    operator_zone: Annotated[Name, _zone_name] = Domain("local.rpz")
     """the zone of the operator's own rules, first in the order"""
     suffix: Name = Domain("rpz")
     """a feed group's zone is GROUP.suffix"""
@@ -84,11 +80,14 @@ class PolicySettings(_Section):
     """named asks the internet about a blocked name before it blocks it"""
     break_dnssec: bool = True
     """named blocks signed names also for clients that ask for signatures"""
-    keep: Annotated[int, Field(ge=2, le=10_000)] = 10
+    keep: Annotated[int, Between(2, 10_000)] = 10
     """how many generations are kept"""
+    fresh_from: Annotated[int, Between(0)] = 100_000
+    """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
+    since it was made as a whole, so that changes bite at once; 0: none does"""
 
 
-class Soa(_Section):
+class Soa(Typed):
     """The SOA, NS and TTL of policy zones and of the sinkhole zone."""
 
     mname: Name = Domain("localhost")
@@ -107,7 +106,7 @@ class Soa(_Section):
     """seconds that clients may keep answers from policy: so long a released name may stay dead"""
 
 
-class Sinkhole(_Section):
+class Sinkhole(Typed):
     """Where the action sinkhole and sinkhole zones send clients."""
 
     ipv4: IPv4Address = IPv4Address("127.0.0.1")
@@ -120,7 +119,7 @@ class Sinkhole(_Section):
     """of all three, in seconds"""
 
 
-class Guards(_Section):
+class Guards(Typed):
     """Names that nothing may block without --force."""
 
     protect: tuple[Name, ...] = ()
@@ -133,24 +132,24 @@ class Guards(_Section):
     """another copy of the public suffix list than the one in the installed package"""
 
 
-class Fetch(_Section):
+class Fetch(Typed):
     """Bounds of what is fetched from publishers."""
 
-    seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    seconds: Annotated[float, Between(above=0, most=86_400)] = 300.0
     """for one feed, with all redirects and further tries"""
-    octets: Annotated[int, Field(ge=1)] = 256 << 20
+    octets: Annotated[int, Between(1)] = 256 << 20
     """of one feed, as it comes"""
-    unpacked: Annotated[int, Field(ge=1)] = 512 << 20
+    unpacked: Annotated[int, Between(1)] = 512 << 20
     """octets of one feed, when it is unpacked"""
-    parallel: Annotated[int, Field(ge=1, le=64)] = 8
+    parallel: Annotated[int, Between(1, 64)] = 8
     """feeds fetched at a time"""
-    per_host: Annotated[int, Field(ge=1, le=16)] = 2
+    per_host: Annotated[int, Between(1, 16)] = 2
     """feeds fetched from one host at a time"""
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    retries: Annotated[int, Between(0, 10)] = 2
     """further tries after what may pass: a lost connection, HTTP 429 or 5xx"""
 
 
-class ResolverSettings(_Section):
+class ResolverSettings(Typed):
     """A name server that serves the policy."""
 
     kind: Literal["bind"] = "bind"
@@ -167,20 +166,20 @@ class ResolverSettings(_Section):
     """the file that rndc is given as -k"""
     named_conf: Path = Path("/etc/bind/named.conf")
     """the configuration that holds the two includes; checked before each change of fragments"""
-    timeout: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    timeout: Annotated[float, Between(above=0, most=3600)] = 10.0
     """seconds until a change of a small zone must be live"""
 
 
-class Group(_Section):
+class Group(Typed):
     """One feed group, one policy zone."""
 
     action: ActionText = "nxdomain"
     """what its zone does to each name: nxdomain, nodata, drop, tcp-only, sinkhole, cname:TARGET"""
-    min_feeds: Annotated[int, Field(ge=1, le=64)] = 1
+    min_feeds: Annotated[int, Between(1, 64)] = 1
     """how many of its feeds must list a name before it is blocked"""
 
 
-class Config(_Section):
+class Config(Typed):
     """Everything that rpzctl.toml says; `file` is where it was read."""
 
     file: Path
@@ -191,7 +190,7 @@ class Config(_Section):
     guards: Guards = Guards()
     fetch: Fetch = Fetch()
     resolver: tuple[ResolverSettings, ...] = ()
-    group: dict[GroupName, Group] = {}
+    group: Mapping[GroupName, Group] = MappingProxyType({})
 
     @property
     def repo(self) -> Path:
@@ -220,6 +219,10 @@ class Config(_Section):
     def origin(self, group: str) -> Domain:
         """Return the origin of a feed group's zone."""
         return Domain(f"{group}.{self.policy.suffix}")
+
+    def fresh_origin(self, group: str) -> Domain:
+        """Return the origin of the small zone in front of a large feed group's zone."""
+        return Domain(f"fresh.{self.origin(group)}")
 
 
 def find(given: Path | None) -> Path:
@@ -264,42 +267,11 @@ def load(path: Path) -> Config:
     if "file" in document:
         raise UsageFault(f"{path}: unknown key 'file'")
     try:
-        return Config.model_validate({**document, "file": path.resolve()})
-    except ValidationError as fault:
+        return Config.of({**document, "file": path.resolve()})
+    except Faults as found:
+        count = len(found.faults)
         raise UsageFault(
-            f"{path} has {fault.error_count()} fault{'s' * (fault.error_count() != 1)}",
-            details=[f"{path}: {line}" for line in fault_lines(fault, Config)],
+            f"{path} has {count} fault{'s' * (count != 1)}",
+            details=[f"{path}: {line}" for line in found.lines()],
             fix="see 'rpzctl --help' and docs/reference/configuration.md",
         ) from None
-
-
-def fault_lines(fault: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return a line for each fault: the key, and what is wrong with it."""
-    lines = []
-    for error in fault.errors():
-        key = ".".join(str(part) for part in error["loc"])
-        if error["type"] == "extra_forbidden":
-            near = get_close_matches(str(error["loc"][-1]), _known(model, error["loc"][:-1]), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            lines.append(f"unknown key {key!r}{hint}")
-        else:
-            said = error["msg"].removeprefix("Value error, ")
-            lines.append(f"{key}: {said}" if key else said)  # no key: of the whole
-    return lines
-
-
-def _known(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the section at `path`."""
-    current: Any = model
-    named = False
-    for part in path:
-        if isinstance(part, int) or named:  # a place in a list, or the name of a group
-            named = False
-            continue
-        field = getattr(current, "model_fields", {}).get(part)
-        if field is None:
-            return []
-        inner = [a for a in getattr(field.annotation, "__args__", ()) if hasattr(a, "model_fields")]
-        named = getattr(field.annotation, "__origin__", None) is dict
-        current = inner[0] if inner else field.annotation
-    return [key for key in getattr(current, "model_fields", {}) if key != "file"]

@@ -9,16 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from rpzctl import catalogue, feed_groups, shipped
 from rpzctl.catalogue import Feed
-from rpzctl.config import Config, fault_lines
+from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.files import write_aside
 from rpzctl.names import printable
 from rpzctl.run import Run
 from rpzctl.store import SYNC_LOCK
+from rpzctl.typed import NO_TEXT, Fault, Faults
 
 
 class Added(NamedTuple):
@@ -139,20 +138,20 @@ def add(
 
 def _valid(path: Path, name: str, keys: Mapping[str, Any]) -> Feed:
     try:
-        return Feed.model_validate({**keys, "name": name, "file": path.resolve()})
-    except ValidationError as fault:
-        odd = next((_quoted(e) for e in fault.errors() if e["type"] == "string_type"), "")
+        return Feed.of({**keys, "name": name, "file": path.resolve()})
+    except Faults as found:
+        odd = next((_quoted(fault) for fault in found.faults if fault.said == NO_TEXT), "")
         raise UsageFault(
             f"not a definition of a feed: {name}",
-            details=fault_lines(fault, Feed),
+            details=found.lines(),
             fix="nothing was written; the keys are in docs/reference/feeds.md"
             + (f"; text that looks like a number or a date needs quotes: {odd}" if odd else ""),
         ) from None
 
 
-def _quoted(error: Mapping[str, Any]) -> str:
+def _quoted(fault: Fault) -> str:
     """Return how the option would say a text that TOML takes for something else."""
-    return f"""--set '{error["loc"][0]}="{printable(str(error["input"]))}"'"""
+    return f"""--set '{fault.key[0]}="{printable(str(fault.given))}"'"""
 
 
 def _text(keys: Mapping[str, Any]) -> str:
@@ -160,7 +159,7 @@ def _text(keys: Mapping[str, Any]) -> str:
     import tomlkit
 
     document = tomlkit.document()
-    for key in ("title", *(key for key in Feed.model_fields if key != "title")):
+    for key in ("title", *(key for key in Feed.fields if key != "title")):
         if key in keys:
             document[key] = keys[key]
     return tomlkit.dumps(document)
@@ -181,7 +180,7 @@ def set_enabled(config: Config, name: str, *, enabled: bool) -> Feed:
     document["enabled"] = enabled
     path = own(config, name)
     write_aside(path, tomlkit.dumps(document).encode(), mode=0o644)
-    return feed.model_copy(update={"enabled": enabled, "file": path.resolve()})
+    return feed.but(enabled=enabled, file=path.resolve())
 
 
 def remove(run: Run, name: str) -> Removed:

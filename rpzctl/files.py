@@ -18,8 +18,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_aside(path: Path, content: bytes, *, mode: int) -> None:
-    """Write `content` to `path` by way of a file beside it: complete, on disk, or not at all."""
+def write_aside(path: Path, content: bytes, *, mode: int, sure: bool = True) -> None:
+    """Write `content` to `path` by way of a file beside it: complete, on disk, or not at all.
+
+    Unless it is to be `sure`, the disk is not waited for: after a power cut it may be damaged.
+    """
     beside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +31,8 @@ def write_aside(path: Path, content: bytes, *, mode: int) -> None:
         with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
             out.write(content)
             out.flush()
-            os.fsync(out.fileno())
+            if sure:
+                os.fsync(out.fileno())
         beside.replace(path)
     except OSError as fault:
         with contextlib.suppress(OSError):

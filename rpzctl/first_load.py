@@ -24,7 +24,8 @@ LARGE = 50_000
 def announce(run: Run, base: Manifest | None, candidates: Sequence[Candidate]) -> bool:
     """Publish those of the feed zones that are new and large without their names, and prove them.
 
-    The others stay as they are published in `base`. Returns whether there was anything to announce;
+    Other new ones are published with them: each change of the set of policy zones makes named read
+    all anew. What is there stays as it is in `base`. Returns whether there was anything to do;
     then another generation is current. Raises what `pipeline.apply` does.
     """
     known = base.zones if base else {}
@@ -33,9 +34,12 @@ def announce(run: Run, base: Manifest | None, candidates: Sequence[Candidate]) -
         return False
     run.stage(f"announcing {', '.join(sorted(large))}")
     first = [
-        _emptied(c) if c.origin in large else Candidate(c.origin, kept=known[c.origin])
+        _emptied(c)
+        if c.origin in large
+        else Candidate(c.origin, kept=known[c.origin])
+        if c.origin in known
+        else c
         for c in candidates
-        if c.origin in large or c.origin in known
     ]
     pipeline.apply(run, feeds=lambda _: first)
     return True

@@ -1,23 +1,26 @@
-"""Who lists which name, and what became of it: a sorted text for each feed zone, for `why`.
+"""Who lists which name, and what became of it: a sorted text for each feed group, for `why`.
 
-``<state>/ledger/ORIGIN.names`` has a line for each name that any feed of the zone lists, before
-anything was left out: name, scope, which feeds, first seen, and why it is not in the zone.
-``ORIGIN.gone`` has the names that no feed lists any more, and when they were seen last. Both are
-sorted by reversed labels and so can be searched without being read: a question costs some twenty
-looks at the file, at ten million names as at a thousand. ``ORIGIN.json`` says of which zone.
+``<state>/ledger/ORIGIN.names`` has a line for each name that any feed of the group listed when its
+zone was made as a whole, before anything was left out: name, scope, which feeds list it and what is
+below it, first seen, and why it is not in the zone. ``ORIGIN.fresh`` has the names of which
+something changed since, as they are now (see `rpzctl.fresh`), and ``ORIGIN.gone`` those that no
+feed lists any more, and when they were seen last. All are sorted by reversed labels and so can be
+searched without being read: a question costs some twenty looks at the file, at ten million names as
+at a thousand. ``ORIGIN.json`` says of which zones.
 """
 
 import json
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl.errors import RpzctlError
 from rpzctl.files import write_aside
-from rpzctl.names import sort_key
+from rpzctl.names import ancestors, sort_key
 from rpzctl.rpz import SCOPES
 
 if TYPE_CHECKING:
@@ -29,19 +32,53 @@ GONE_DAYS = 90
 """so long a name is remembered that no feed lists any more"""
 _LAST = 253_402_300_799
 """the last second of the year 9999, since 1970"""
-_COLUMNS = ("name", "scope", "feeds", "since", "fate")
+_COLUMNS = ("name", "scope", "exact", "below", "since", "fate")
 _GONE = ("name", "since", "until")
+_FRESH = (*_COLUMNS, "until")
+_SUFFIXES = (".names", ".gone", ".fresh", ".json")
+
+
+class Head(NamedTuple):
+    """Of which zones a ledger is, and what they were made from."""
+
+    inputs: str = ""
+    """digest of all that the group's zones were made from"""
+    zones: Mapping[str, str] = MappingProxyType({})
+    """the zones by origin, with their digests"""
+    feeds: tuple[str, ...] = ()
+    """in the order of the bits"""
+    settings: str = ""
+    """digest of the same as `inputs`, but for the copies; empty: these zones are no beginning to go
+    on from"""
+    copies: Mapping[str, str] = MappingProxyType({})
+    """of which copy of each feed ``ORIGIN.names`` tells"""
+    behind: str = ""
+    """digest of the zones behind, if the zones depend on what those say"""
+    octets: int = 0
+    """of ``ORIGIN.names``"""
+
+    def tells_of(self, zones: Mapping[str, str]) -> bool:
+        """Tell whether the ledger is of `zones`, which are given as in its field."""
+        return dict(self.zones) == dict(zones)
 
 
 class Page(NamedTuple):
-    """What is to be written of one zone."""
+    """What is to be written of one zone that was made as a whole."""
 
     origin: str
-    inputs: str
-    """digest of all that the zone was made from"""
-    feeds: tuple[str, ...]
-    """in the order of the bits"""
+    head: Head
     made: "Made"
+
+
+class Line(NamedTuple):
+    """What is listed of one name now."""
+
+    name: str
+    scope: int
+    exact: int
+    below: int
+    """which feeds list it, and what is below it; 0 and 0: none any more"""
+    fate: str = ""
 
 
 class Listing(NamedTuple):
@@ -67,40 +104,48 @@ class Gone(NamedTuple):
     """first and last seen: seconds since 1970, UTC"""
 
 
-def is_of(folder: Path, origin: str, inputs: str) -> bool:
-    """Tell whether the ledger of the zone `origin` is whole, and of the zone made from `inputs`."""
-    head = _head(folder, origin)
+def head(folder: Path, origin: str) -> Head:
+    """Return what the ledger of the zone `origin` is of; an empty head if it is damaged or none."""
     try:
-        whole = (folder / f"{origin}.names").stat().st_size == head.get("octets")
-    except OSError:
-        return False
-    return whole and head.get("inputs") == inputs
+        value = json.loads((folder / f"{origin}.json").read_text("utf-8"))
+        found = Head(**{key: value[key] for key in Head._fields})
+        whole = (folder / f"{origin}.names").stat().st_size == found.octets
+        sound = isinstance(found.zones, dict) and isinstance(found.copies, dict)
+        return found._replace(feeds=tuple(map(str, found.feeds))) if whole and sound else Head()
+    except (OSError, ValueError, KeyError, TypeError):
+        return Head()
 
 
 def feeds_of(folder: Path, origin: str) -> list[str]:
     """Return the feeds that the zone `origin` was made of, as its ledger says."""
-    feeds = _head(folder, origin).get("feeds")
-    return [str(feed) for feed in feeds] if isinstance(feeds, list) else []
-
-
-def _head(folder: Path, origin: str) -> dict[str, object]:
     try:
-        head: dict[str, object] = json.loads((folder / f"{origin}.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return head if isinstance(head, dict) else {}
+        feeds = json.loads((folder / f"{origin}.json").read_text("utf-8"))["feeds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [str(feed) for feed in feeds] if isinstance(feeds, list) else []
 
 
 def listings(folder: Path, origin: str, names: list[str]) -> list[Listing]:
     """Return what the zone's ledger has of `names`; nothing where there is no ledger."""
     order = feeds_of(folder, origin)
+    fresh = _by_name(_search(folder / f"{origin}.fresh", names, len(_FRESH)))
+    settled = _by_name(_search(folder / f"{origin}.names", names, len(_COLUMNS)))
     found = []
-    for fields in _search(folder / f"{origin}.names", names, len(_COLUMNS)):
+    for name in names:
+        fields = fresh.get(name) or settled.get(name)
+        if fields is None:
+            continue
         with suppress(ValueError):  # damaged
-            name, scope, mask, since, fate = fields
-            listed = tuple(feed for place, feed in enumerate(order) if int(mask) >> place & 1)
-            found.append(Listing(name, _scope(scope), listed, _moment(since), fate))
+            scope, exact, below, since, fate = fields[1:6]
+            mask = int(exact) | int(below)
+            listed = tuple(feed for place, feed in enumerate(order) if mask >> place & 1)
+            if listed:
+                found.append(Listing(name, _scope(scope), listed, _moment(since), fate))
     return found
+
+
+def _by_name(lines: Iterable[list[str]]) -> dict[str, list[str]]:
+    return {fields[0]: fields for fields in lines}
 
 
 def _scope(text: str) -> int:
@@ -120,10 +165,59 @@ def _moment(text: str) -> int:
 
 def gone(folder: Path, origin: str, names: list[str]) -> list[Gone]:
     """Return which of `names` the zone's feeds listed once and do no more."""
-    found = _search(folder / f"{origin}.gone", names, len(_GONE))
-    with suppress(ValueError):  # damaged
-        return [Gone(name, _moment(since), _moment(until)) for name, since, until in found]
-    return []
+    fresh = _by_name(_search(folder / f"{origin}.fresh", names, len(_FRESH)))
+    found = []
+    for name, since, until in _search(folder / f"{origin}.gone", names, len(_GONE)):
+        with suppress(ValueError):  # damaged
+            if name not in fresh:
+                found.append(Gone(name, _moment(since), _moment(until)))
+    for name, _, exact, below, since, _, until in fresh.values():
+        with suppress(ValueError):
+            if not int(exact) and not int(below):
+                found.append(Gone(name, _moment(since), _moment(until)))
+    return found
+
+
+def around(
+    folder: Path, origin: str, names: Iterable[str], most: int
+) -> dict[str, tuple[int, int]] | None:
+    """Return what was listed of `names`, above them and below them: exact and below, by name.
+
+    As of when the zone was made as a whole. None: it is more than `most` names, or damaged.
+    """
+    path = folder / f"{origin}.names"
+    wanted = sorted(names, key=sort_key)
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        if not path.stat().st_size:  # mmap has no empty maps
+            return {}
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            for name in wanted:
+                if name not in found:
+                    _take_below(text, name, found, most)
+                if len(found) > most:
+                    return None
+            for parent in {parent for name in wanted for parent in ancestors(name)}:
+                fields = _line(text, _at(text, sort_key(parent))).split(",")
+                if fields[0] == parent:
+                    found[parent] = (int(fields[2]), int(fields[3]))
+    except (OSError, ValueError, IndexError):
+        return None
+    return found
+
+
+def _take_below(text: mmap.mmap, name: str, found: dict[str, tuple[int, int]], most: int) -> None:
+    """Add to `found` what is listed of `name` and below it, until there are more than `most`."""
+    key = sort_key(name)
+    at = _at(text, key)
+    while len(found) <= most:
+        line = _line(text, at)
+        fields = line.split(",")
+        here = sort_key(fields[0])
+        if not line or (here != key and not here.startswith(key + "\0")):
+            return
+        found[fields[0]] = (int(fields[2]), int(fields[3]))
+        at += len(line) + 1
 
 
 def _search(path: Path, names: list[str], columns: int) -> Iterator[list[str]]:
@@ -131,15 +225,15 @@ def _search(path: Path, names: list[str], columns: int) -> Iterator[list[str]]:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             for name in names:
-                fields = _line(text, sort_key(name)).split(",")
+                fields = _line(text, _at(text, sort_key(name))).split(",")
                 if fields[0] == name and len(fields) == columns:
                     yield fields
     except (OSError, ValueError):  # none, or empty: mmap has no empty maps
         return
 
 
-def _line(text: mmap.mmap, key: str) -> str:
-    """Return the first line of `text` whose name does not sort before `key`, or an empty one."""
+def _at(text: mmap.mmap, key: str) -> int:
+    """Return where the first line of `text` begins whose name does not sort before `key`."""
     low, high = 0, len(text)
     while low < high:
         middle = (low + high) // 2
@@ -150,8 +244,13 @@ def _line(text: mmap.mmap, key: str) -> str:
             low = end + 1
         else:
             high = start
-    end = text.find(b"\n", low)
-    return text[low : end if end >= 0 else len(text)].decode("ascii", "replace")
+    return low
+
+
+def _line(text: mmap.mmap, at: int) -> str:
+    """Return the line of `text` that begins at `at`; an empty one at its end."""
+    end = text.find(b"\n", at)
+    return text[at : end if end >= 0 else len(text)].decode("ascii", "replace")
 
 
 def write(folder: Path, page: Page, now: datetime) -> None:
@@ -162,8 +261,8 @@ def write(folder: Path, page: Page, now: datetime) -> None:
 
     moment = int(now.timestamp())
     names, kept = folder / f"{page.origin}.names", folder / f"{page.origin}.gone"
+    fresh = _read(folder / f"{page.origin}.fresh", _FRESH)
     before = _read(names, _COLUMNS).select("name", "since")
-    at = pl.lit(moment, dtype=pl.Int64)
     listed = page.made.merged
     fate = pl.repeat("", listed.height, dtype=pl.String, eager=True)
     for word, rows in page.made.fates:
@@ -171,13 +270,64 @@ def write(folder: Path, page: Page, now: datetime) -> None:
     again, stayed = membership(listed, before, ["name"])
     since = pl.repeat(moment, listed.height, dtype=pl.Int64, eager=True)
     since = since.scatter(again.arg_true(), before.filter(stayed)["since"])
-    ledger = listed.select("name", "scope", "feeds", since.alias("since"), fate.alias("fate"))
-    left = before.filter(~stayed).with_columns(until=at)
+    ledger = listed.select(
+        "name", "scope", "exact", "below", since.alias("since"), fate.alias("fate")
+    )
+    left = before.filter(~stayed).with_columns(until=pl.lit(moment, dtype=pl.Int64))
+    if fresh.height:
+        ledger, left = _with_fresh(ledger, left, fresh, moment)
     text = _text(ledger)
     write_aside(names, text, mode=0o600)
     write_aside(kept, _text(_still_gone(_read(kept, _GONE), left, ledger, moment)), mode=0o600)
-    head = {"inputs": page.inputs, "feeds": list(page.feeds), "octets": len(text)}
-    write_aside(folder / f"{page.origin}.json", json.dumps(head).encode(), mode=0o600)
+    (folder / f"{page.origin}.fresh").unlink(missing_ok=True)
+    _write_head(folder, page.origin, page.head._replace(octets=len(text)))
+
+
+def _with_fresh(
+    ledger: "pl.DataFrame", left: "pl.DataFrame", fresh: "pl.DataFrame", moment: int
+) -> "tuple[pl.DataFrame, pl.DataFrame]":
+    """Return what is listed and what has left, with what is known of names that changed before."""
+    import polars as pl
+
+    there = pl.col("exact") | pl.col("below") > 0
+    seen = fresh.filter(there).select("name", first="since")
+    ledger = (
+        ledger.join(seen, on="name", how="left", maintain_order="left")
+        .with_columns(since=pl.coalesce("first", "since"))
+        .drop("first")
+    )
+    was = pl.when(there).then(pl.lit(moment, dtype=pl.Int64)).otherwise("until")
+    lost = fresh.select("name", "since", until=was).join(ledger, on="name", how="anti")
+    return ledger, pl.concat([left.join(lost, on="name", how="anti"), lost])
+
+
+def write_fresh(
+    folder: Path, origin: str, written: Head, lines: Iterable[Line], now: datetime
+) -> None:
+    """Write what is listed now of names of which something changed; each line's name once."""
+    moment = int(now.timestamp())
+    path = folder / f"{origin}.fresh"
+    made = sorted(lines, key=lambda line: sort_key(line.name))
+    names = [line.name for line in made]
+    before = _by_name(_search(path, names, len(_FRESH)))
+    first = _by_name(_search(folder / f"{origin}.names", names, len(_COLUMNS)))
+    text = []
+    for line in made:
+        was = before.get(line.name)
+        since = (was or first.get(line.name) or [""] * 5)[4] or str(moment)
+        there = line.exact or line.below
+        gone_before = was is not None and not there and was[6] != "0"
+        until = 0 if there else was[6] if was and gone_before else moment
+        text.append(
+            f"{line.name},{line.scope},{line.exact},{line.below},{since},{line.fate},{until}\n"
+        )
+    write_aside(path, "".join(text).encode("ascii"), mode=0o600)
+    _write_head(folder, origin, written)
+
+
+def _write_head(folder: Path, origin: str, written: Head) -> None:
+    value = {**written._asdict(), "zones": dict(written.zones), "copies": dict(written.copies)}
+    write_aside(folder / f"{origin}.json", json.dumps(value).encode(), mode=0o600)
 
 
 def _still_gone(
@@ -206,13 +356,14 @@ def _read(path: Path, columns: tuple[str, ...]) -> "pl.DataFrame":
     """Return a file of this module as columns; one that is damaged or not there is empty."""
     import polars as pl
 
-    texts = {"name", "fate"}
+    texts, masks = {"name", "fate"}, {"exact", "below"}
     schema: dict[str, type[pl.DataType]] = {
-        column: pl.String if column in texts else pl.UInt64 if column == "feeds" else pl.Int64
+        column: pl.String if column in texts else pl.UInt64 if column in masks else pl.Int64
         for column in columns
     }
     try:
-        return pl.read_csv(path, has_header=False, schema=schema, quote_char=None)
+        kept = pl.read_csv(path, has_header=False, schema=schema, quote_char=None)
+        return kept.drop_nulls("since")  # a line of another version has none
     except (OSError, pl.exceptions.PolarsError):
         return pl.DataFrame(schema=schema)
 
@@ -221,7 +372,7 @@ def prune(folder: Path, origins: set[str]) -> None:
     """Remove the ledgers of zones that are no more. Raises `RpzctlError`."""
     for path in folder.glob("*.json"):
         if path.stem not in origins:
-            for suffix in (".names", ".gone", ".json"):
+            for suffix in _SUFFIXES:
                 old = path.with_suffix(suffix)
                 try:
                     old.unlink(missing_ok=True)

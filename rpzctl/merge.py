@@ -39,7 +39,8 @@ class Made(NamedTuple):
     """name, scope (see `rpzctl.formats.parsed.BITS`), feeds (bit n: the n-th source), passes (the
     row lets pass what a wider row would block); sorted canonically"""
     merged: pl.DataFrame
-    """row, name, scope and feeds of all that was listed, before anything was left out"""
+    """row, name, scope, exact and below (which sources list it, and what is below it) of all that
+    was listed, before anything was left out"""
     fates: tuple[tuple[str, pl.Series], ...]
     """why rows of `merged` were left out: a word, and their numbers"""
     left: LeftOut
@@ -57,8 +58,25 @@ def combine(
     In that order: collapsed first, one stray ``com`` would swallow every name below it before a
     guard throws it out.
     """
-    merged = _merge(sources).with_row_index("row")
     threats = sum(1 << place for place, source in enumerate(sources) if source.threat)
+    return resolve(_merge(sources), threats, origin, judges, allows, min_feeds)
+
+
+def resolve(
+    listed: pl.DataFrame,
+    threats: int,
+    origin: str,
+    judges: Judges,
+    allows: Sequence[Allow] = (),
+    min_feeds: int = 1,
+) -> Made:
+    """Return the table of a policy zone from what is `listed`, as `combine` does.
+
+    `listed` has each name once: name, key, and which sources list it (exact) and what is below it
+    (below), sorted by key; `threats` is the mask of the sources from which top sites are refused.
+    What becomes of a name follows from what is listed of itself, above it and below it.
+    """
+    merged = listed.with_row_index("row")
     judged = guard(merged, judges, threats)
     agreed = consensus(judged.frame, min_feeds).filter(pl.col("scope") > 0)
     fits = pl.col("name").str.len_bytes() <= longest_octets(origin)
@@ -107,21 +125,12 @@ def _gone(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
 
 def _merge(sources: Sequence[Source]) -> pl.DataFrame:
     """Return each name once: its key, and which sources list it (exact) and what is below it."""
-    columns = [
-        source.names.lazy()
-        .select("name", scope=_meant(source))
-        .select(
-            "name",
-            exact=_vote(pl.col("scope") & EXACT > 0, place),
-            below=_vote(pl.col("scope") & BELOW > 0, place),
-        )
-        for place, source in enumerate(sources)
-    ]
+    columns = [_votes(source, place) for place, source in enumerate(sources)]
     if not columns:
         masks = {"exact": pl.UInt64, "below": pl.UInt64}
         return pl.DataFrame(schema={"name": pl.String, **masks, "key": pl.String})
     key = key_of(pl.col("name"))
-    united = (pl.col("exact").bitwise_or(), pl.col("below").bitwise_or())
+    united = _united()
     if len(columns) > 1:
         union = pl.concat(columns).group_by("name").agg(united)
         return union.with_columns(key=key).sort("key").collect(engine="streaming")
@@ -131,6 +140,27 @@ def _merge(sources: Sequence[Source]) -> pl.DataFrame:
     if not again.any():
         return merged
     return merged.group_by("name", "key", maintain_order=True).agg(united).select(merged.columns)
+
+
+def votes(source: Source, place: int) -> pl.DataFrame:
+    """Return each name of a source once, with its bit (the `place`-th) in exact and below."""
+    return _votes(source, place).group_by("name").agg(_united()).collect()
+
+
+def _votes(source: Source, place: int) -> pl.LazyFrame:
+    return (
+        source.names.lazy()
+        .select("name", scope=_meant(source))
+        .select(
+            "name",
+            exact=_vote(pl.col("scope") & EXACT > 0, place),
+            below=_vote(pl.col("scope") & BELOW > 0, place),
+        )
+    )
+
+
+def _united() -> tuple[pl.Expr, pl.Expr]:
+    return pl.col("exact").bitwise_or(), pl.col("below").bitwise_or()
 
 
 def _vote(listed: pl.Expr, place: int) -> pl.Expr:
@@ -190,8 +220,9 @@ def _written_down(merged: pl.DataFrame, agreed: pl.DataFrame) -> pl.DataFrame:
     return merged.select(
         "row",
         "name",
+        "exact",
+        "below",
         scope=scope.scatter(agreed["row"], agreed["scope"]),
-        feeds=pl.col("exact") | pl.col("below"),
     )
 
 

@@ -6,7 +6,7 @@ the feed's own.
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rpzctl import bulk, catalogue, feed_groups
+from rpzctl import catalogue, copies, feed_groups
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 
@@ -71,5 +71,5 @@ def _names(config: Config, feed: Feed) -> "pl.DataFrame | None":
         return None
     names = stored(path, ["name"])
     if names is None:  # damaged
-        names = bulk.names_of(config, feed, store.record(feed.name))[0].select("name")
+        names = copies.names_of(config, feed, store.record(feed.name))[0].select("name")
     return names.unique()

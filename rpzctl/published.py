@@ -5,10 +5,14 @@ a wider block have it in so many words: the nearest name that the zone has decid
 """
 
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from rpzctl.names import Domain, ancestors, printable, sort_key
+from rpzctl.policy import Effect
+from rpzctl.rpz import PASSTHRU, Action, parse_action
 from rpzctl.store import ZoneEntry
 
 _SAYS = {
@@ -28,18 +32,55 @@ class Trigger(NamedTuple):
     action: str
 
 
+class Published(NamedTuple):
+    """A published policy zone, to be asked what it has in so many words."""
+
+    folder: Path
+    entry: ZoneEntry
+
+    def of(self, name: Domain) -> Effect | None:
+        """Return what the zone has of `name` and of what is below it; None: nothing of either.
+
+        Raises ValueError for a record that says nothing that rpzctl knows.
+        """
+        with _text(self.folder, self.entry) as (text, start, end):
+            held = _records(text, start, end, name)
+        if not held:
+            return None
+        return Effect(_known(held.get(name)), _known(held.get(f"*.{name}")))
+
+    def any_below(self, name: Domain) -> bool:
+        """Tell whether the zone has names below `name`."""
+        with _text(self.folder, self.entry) as (text, start, end):
+            at = _at(text, start, end, sort_key(name) + "\0")
+            line = text[at : text.find(b"\n", at, end) + 1 or end] if at < end else b""
+        return _key(line).startswith(sort_key(name) + "\0")
+
+
+def _known(record: str | None) -> Action | None:
+    if record is None:
+        return None
+    action = _action(record)
+    return PASSTHRU if action == str(PASSTHRU) else parse_action(action)
+
+
+@contextmanager
+def _text(folder: Path, entry: ZoneEntry) -> Iterator[tuple[mmap.mmap, int, int]]:
+    """Give the text of a zone, and where its records begin and end. Raises OSError, ValueError."""
+    start, length = entry.span
+    with (
+        (folder / entry.file).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text,
+    ):
+        yield text, start, min(start + length, len(text))
+
+
 def find(folder: Path, entry: ZoneEntry, name: Domain) -> Trigger | None:
     """Return what the zone of `entry`, whose file is in `folder`, says of a query for `name`."""
-    start, length = entry.span
-    if not length:
-        return None
     try:
-        with (
-            (folder / entry.file).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text,
-        ):
+        with _text(folder, entry) as (text, start, end):
             for each in (name, *ancestors(name)):
-                held = _records(text, start, min(start + length, len(text)), each)
+                held = _records(text, start, end, each)
                 if held:
                     owner = each if each == name else f"*.{each}"
                     record = held.get(owner)
@@ -51,15 +92,8 @@ def find(folder: Path, entry: ZoneEntry, name: Domain) -> Trigger | None:
 
 def _records(text: mmap.mmap, low: int, high: int, name: str) -> dict[str, str]:
     """Return the first record of `name` and of its wildcard, by owner."""
-    at, key, end = low, sort_key(name), high
-    while at < high:
-        middle = (at + high) // 2
-        line = text.rfind(b"\n", at, middle) + 1 or at
-        after = text.find(b"\n", line, high) + 1 or high
-        if _key(text[line:after]) < key:
-            at = after
-        else:
-            high = line
+    key, end = sort_key(name), high
+    at = _at(text, low, high, key)
     found: dict[str, str] = {}
     while at < end:
         after = text.find(b"\n", at, end) + 1 or end
@@ -70,6 +104,20 @@ def _records(text: mmap.mmap, low: int, high: int, name: str) -> dict[str, str]:
         found.setdefault(owner, rest)
         at = after
     return found
+
+
+def _at(text: mmap.mmap, low: int, high: int, key: str) -> int:
+    """Return where the first record begins whose owner does not sort before `key`."""
+    at = low
+    while at < high:
+        middle = (at + high) // 2
+        line = text.rfind(b"\n", at, middle) + 1 or at
+        after = text.find(b"\n", line, high) + 1 or high
+        if _key(text[line:after]) < key:
+            at = after
+        else:
+            high = line
+    return at
 
 
 def _key(line: bytes) -> str:

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
-
 from rpzctl import fetch
 from rpzctl.catalogue import Feed
-from rpzctl.config import fault_lines
 from rpzctl.errors import RpzctlError, UsageFault
+from rpzctl.typed import Faults
 
 if TYPE_CHECKING:
     from rpzctl.formats import Parsed
@@ -95,10 +93,10 @@ def _feed(source: str, form: str | None, member: str) -> Feed:
         "plain_http": True,  # a person who types http: means it
     }
     try:
-        return Feed.model_validate(keys)
-    except ValidationError as fault:
+        return Feed.of(keys)
+    except Faults as found:
         shown = source.rpartition("@")[2]  # before it may stand a password
-        raise UsageFault(f"cannot read {shown}", details=fault_lines(fault, Feed)) from None
+        raise UsageFault(f"cannot read {shown}", details=found.lines()) from None
 
 
 def _octets(feed: Feed, source: str) -> bytes:

@@ -149,10 +149,10 @@ class Snapshots(NamedTuple):
                 fix=f"'rpzctl sync --accept {name}' fetches it anew",
             ) from None
 
-    def keep(self, name: str, record: Record) -> None:
-        """Write the record alone."""
+    def keep(self, name: str, record: Record, *, sure: bool = True) -> None:
+        """Write the record alone; where it is not to be `sure`, a power cut may damage it."""
         text = json.dumps(record.value(), indent=1) + "\n"
-        write_aside(self.folder / name / "record.json", text.encode(), mode=0o600)
+        write_aside(self.folder / name / "record.json", text.encode(), mode=0o600, sure=sure)
 
     def forget(self, name: str) -> bool:
         """Remove all that is kept of the feed `name`; tell whether there was anything.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rpzctl import (
     bulk,
     catalogue,
+    copies,
     exceptions,
     feed_groups,
     first_load,
@@ -31,6 +32,7 @@ from rpzctl.plan import Plan
 from rpzctl.run import Run
 from rpzctl.snapshots import Record, read_as
 from rpzctl.store import SYNC_LOCK
+from rpzctl.wanted import Report
 
 if TYPE_CHECKING:
     from rpzctl.formats import Parsed
@@ -69,7 +71,7 @@ class SyncOutcome(NamedTuple):
     """What a sync did."""
 
     feeds: tuple[Synced, ...]
-    reports: tuple[bulk.Report, ...]
+    reports: tuple[Report, ...]
     outcome: Outcome
 
     @property
@@ -137,7 +139,7 @@ def sync(
 
 def limits(config: Config) -> Limits:
     """Return the bounds of fetches that the configuration says."""
-    return Limits(**config.fetch.model_dump())
+    return Limits(**config.fetch.value())
 
 
 def apply(run: Run) -> Outcome:
@@ -151,7 +153,7 @@ def plan(run: Run) -> Plan:
     return pipeline.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
 
 
-def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[bulk.Report, ...], Outcome]:
+def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
     made = bulk.zones(run, base)
     if first_load.announce(run, base, made.candidates):
@@ -221,7 +223,7 @@ def _judge(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: bo
 def _accept(run: Run, feed: Feed, data: bytes, parsed: "Parsed", record: Record) -> None:
     excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
     feed_groups.snapshots(run.config).accept(
-        feed.name, data, bulk.packed(parsed.names), excepted, record
+        feed.name, data, copies.packed(parsed.names), excepted, record
     )
 
 
@@ -256,7 +258,8 @@ def _kept(run: Run, feed: Feed, record: Record, fetched: Fetched, *, accept: boo
     """Record a fetch that brought no new copy."""
     later = interval.not_before(fetched.wait, run.now)
     record = snapshots.checked(feed, record, fetched, times.show(run.now), later)
-    feed_groups.snapshots(run.config).keep(feed.name, record)
+    # Were it lost, the publisher would be asked once more; the disk costs 10 ms for each feed.
+    feed_groups.snapshots(run.config).keep(feed.name, record, sure=False)
     kept = Synced(feed.name, "kept" if fetched.fault else "same", record, fetched.fault)
     return _expired(run, feed, kept, accept=accept)
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from rpzctl import (
-    bulk,
     catalogue,
     exceptions,
     feed_groups,
@@ -30,6 +29,7 @@ from rpzctl.rules import Rule
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
 from rpzctl.store import Manifest, ZoneEntry
+from rpzctl.wanted import ledgers
 
 Verdict = Literal["blocked", "allowed", "neither"]
 _FATES = {
@@ -189,10 +189,12 @@ def _listed(
     feeds: _Feeds, base: Manifest | None, name: Domain, *, excepted: bool
 ) -> tuple[list[Listed], list[str]]:
     """Return who lists `name` or a parent of it in which feed zone, and what cannot be told."""
-    folder = bulk.ledgers(feeds.run.config)
+    folder = ledgers(feeds.run.config)
     found, notes = [], []
-    for origin, entry in _feed_zones(feeds.run, base):
-        if not ledger.is_of(folder, origin, entry.inputs):
+    zones = dict(_feed_zones(feeds.run, base))
+    for origin in _settled(zones):
+        ours = {o: zones[o].digest for o in (origin, f"fresh.{origin}") if o in zones}
+        if not ledger.head(folder, origin).tells_of(ours):
             notes.append(f"who lists what in {origin} is not known: 'rpzctl apply' writes it down")
         for each in ledger.listings(folder, origin, [name, *ancestors(name)]):
             bit = BITS[Scope.EXACT] if each.name == name else BITS[Scope.BELOW]
@@ -213,9 +215,15 @@ def _feed_zones(run: Run, base: Manifest | None) -> Iterator[tuple[str, ZoneEntr
             yield origin, base.zones[origin]
 
 
+def _settled(zones: Mapping[str, ZoneEntry]) -> list[str]:
+    """Return those of `zones` that are no fresh zone: a feed group has one ledger."""
+    fresh = {f"fresh.{origin}" for origin in zones}
+    return [origin for origin in zones if origin not in fresh]
+
+
 def _gone(run: Run, base: Manifest | None, name: Domain) -> Iterator[tuple[str, ledger.Gone]]:
-    for origin, _ in _feed_zones(run, base):
-        for each in ledger.gone(bulk.ledgers(run.config), origin, [name, *ancestors(name)]):
+    for origin in _settled(dict(_feed_zones(run, base))):
+        for each in ledger.gone(ledgers(run.config), origin, [name, *ancestors(name)]):
             yield origin, each
 
 
@@ -233,9 +241,16 @@ def _decided(run: Run, base: Manifest | None, answer: Answer) -> Answer:
     if effect is not None:
         zone = run.config.policy.operator_zone
         return answer._replace(verdict="allowed", zone=zone, owner=owner, action=str(effect))
+    settled = _settled(dict(_feed_zones(run, base)))
     for origin, entry in _feed_zones(run, base):
         assert base is not None, "it has zones"  # noqa: S101 - as said
         found = published.find(run.store.folder(base), entry, name)
+        if (
+            found is not None
+            and found.action == str(PASSTHRU)
+            and not (answer.excepted or origin in settled)
+        ):
+            break  # a fresh zone lets pass what no feed of the group lists any more
         if found is not None:
             verdict: Verdict = "allowed" if found.action == str(PASSTHRU) else "blocked"
             return answer._replace(

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -109,6 +110,14 @@ def send(request: BaseHTTPRequestHandler, status: int, body: bytes, **headers: s
     request.wfile.write(body)
 
 
+def carry(source: socket.socket, target: socket.socket) -> None:
+    """Carry what comes until nothing does any more, as a proxy does."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
 @contextlib.contextmanager
 def publishing(tls: ssl.SSLContext | None = None) -> Iterator[Publisher]:
     """Give a publisher that serves until the block ends, by https if there is a certificate."""
@@ -123,6 +132,18 @@ def publishing(tls: ssl.SSLContext | None = None) -> Iterator[Publisher]:
         def do_POST(self) -> None:
             publisher.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.do_GET()
+
+        def do_CONNECT(self) -> None:
+            publisher.asked.append((self.path, dict(self.headers)))
+            host, _, port = self.path.rpartition(":")
+            self.close_connection = True
+            with socket.create_connection((host, int(port)), timeout=10) as there:
+                self.send_response(200)
+                self.end_headers()
+                back = threading.Thread(target=carry, args=(there, self.connection))
+                back.start()
+                carry(self.connection, there)
+                back.join()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Keep quiet."""

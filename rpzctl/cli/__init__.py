@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from rpzctl import __version__
-from rpzctl.cli import define, feed, policy, rule, setup, why
+from rpzctl.cli import define, feed, policy, quick, rule, setup, why
 
 app = typer.Typer(
     name="rpzctl",
@@ -39,7 +39,7 @@ def _version(wanted: bool) -> None:
 def common(
     ctx: typer.Context,
     config: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="FILE",
             help="The configuration: else $RPZCTL_CONFIG, ./rpzctl.toml, /etc/rpzctl/rpzctl.toml.",
@@ -51,7 +51,7 @@ def common(
     ] = False,
 ) -> None:
     """Options that stand before the command."""
-    ctx.obj = config
+    ctx.obj = None if config is None else Path(config)
 
 
 for module in (setup, rule, policy, feed, define, why):
@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
     said = io.StringIO()
     try:
         with redirect_stderr(said) if as_json else nullcontext():
-            app(arguments)
+            quick.options(typer.main.get_command(app))(arguments)
     except SystemExit as ended:
         sys.stderr.write(said.getvalue())
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

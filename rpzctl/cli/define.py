@@ -89,7 +89,7 @@ def add(
         added = definitions.add(config_of(ctx), name, keys, stage)
     feed = added.feed
     if json:
-        value = feed.model_dump(mode="json", exclude_none=True)
+        value = {key: value for key, value in feed.value().items() if value is not None}
         show.document({**value, "file": str(feed.file), "guessed": added.guessed is not None})
         return
     if added.guessed:

@@ -40,9 +40,7 @@ def list_feeds(
         if feed.enabled or not used
     ]
     if json:
-        values = [
-            {**feed.model_dump(mode="json"), "record": record.value()} for feed, record in known
-        ]
+        values = [{**feed.value(), "record": record.value()} for feed, record in known]
         show.document({"feeds": values})
         return
     heads = ("FEED", "USED", "ZONE", "ENTRIES", "REJECTS", "CHECKED", "CHANGED", "OK", "STATE")
@@ -81,7 +79,7 @@ def show_feed(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
     adds = overlap.contribution(run.config, feed) if record.sha256 else None
     if json:
         value = {
-            **found.model_dump(mode="json"),
+            **found.value(),
             "file": str(found.file),
             "shipped": definitions.is_shipped(found),
             "record": record.value(),
@@ -102,7 +100,7 @@ def show_feed(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
 def _definition(feed: "Feed") -> list[tuple[str, str]]:
     from rpzctl import definitions
 
-    keys = feed.model_dump(mode="json", exclude_defaults=True)
+    keys = {key: value for key, value in feed.value().items() if key in feed.unusual()}
     first = {
         "feed": f"{feed.name}, {'enabled' if feed.enabled else 'not enabled'}",
         "file": f"{feed.file}{' (shipped)' if definitions.is_shipped(feed) else ''}",

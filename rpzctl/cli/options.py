@@ -27,8 +27,8 @@ def config_of(ctx: typer.Context) -> "Config":
     """Return the settings that the command line, the environment or the folder point at."""
     from rpzctl import config
 
-    given: Path | None = ctx.obj or ctx.find_root().params.get("config")  # the shell completes
-    return config.load(config.find(given))
+    given = ctx.obj or ctx.find_root().params.get("config")  # the shell completes
+    return config.load(config.find(Path(given) if given else None))
 
 
 def run_of(

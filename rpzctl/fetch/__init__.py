@@ -12,7 +12,7 @@ from functools import partial
 
 from rpzctl import unpack
 from rpzctl.catalogue import Feed
-from rpzctl.fetch import axfr, file, http
+from rpzctl.fetch import file, http
 from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators
 
 Transport = Callable[[Feed, Validators, Limits, float], Fetched]
@@ -26,7 +26,13 @@ that the network is away than that the publisher stumbled"""
 def transports(trust: http.Trust) -> Mapping[str, Transport]:
     """Return the transport of each scheme."""
     web = partial(http.get, trust=trust)
-    return {"https": web, "http": web, "file": file.read, "axfr": axfr.transfer}
+    return {"https": web, "http": web, "file": file.read, "axfr": _transfer}
+
+
+def _transfer(feed: Feed, known: Validators, limits: Limits, deadline: float) -> Fetched:
+    from rpzctl.fetch import axfr  # few have such feeds
+
+    return axfr.transfer(feed, known, limits, deadline)
 
 
 def fetch(

@@ -1,14 +1,14 @@
 """Feeds by https, and by http where the definition says so.
 
-Runs on an event loop: only there does one bound hold for all that waits, be it for a connection,
-a header or an octet a second.
+What goes over the network goes through `web`, which is imported by the first such fetch.
 """
 
+import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
@@ -21,7 +21,7 @@ from rpzctl.names import printable
 if TYPE_CHECKING:
     import ssl
 
-    import httpx
+    from rpzctl.fetch import web
 
 USER_AGENT = f"rpzctl/{__version__}"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -31,8 +31,6 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 509, 520, 521, 522, 523
 """statuses that may be others in a moment"""
 _LONGEST_VALIDATOR = 1000
 _SHORTEST_SECRET = 4
-_SILENCE = 30.0
-"""seconds in which a server must say something"""
 
 
 class _Ask(NamedTuple):
@@ -49,21 +47,39 @@ class _Ask(NamedTuple):
     """secrets in all their forms: a server may say back what it was told"""
 
 
-@dataclass(frozen=True, eq=False)
 class Trust:
     """The certificates that are trusted, read once for many fetches: that takes 20 ms each time."""
 
     @cached_property
     def context(self) -> "ssl.SSLContext":
-        """The context of httpx. Raises OSError or ValueError for bad SSL_CERT_FILE and the like."""
-        import httpx
+        """The context of TLS. Raises OSError or ValueError for bad SSL_CERT_FILE and the like."""
+        import ssl
 
-        return httpx.create_ssl_context()
+        import certifi
+
+        file, folder = (os.environ.get(f"SSL_CERT_{kind}") or None for kind in ("FILE", "DIR"))
+        if file is None and folder is None:
+            file = certifi.where()
+        return ssl.create_default_context(cafile=file, capath=None if file else folder)
+
+
+class _Room:
+    """How many octets may still come, for fetches beside each other."""
+
+    def __init__(self, octets: int) -> None:
+        self.left = octets
+        self._turn = Lock()
+
+    def takes(self, octets: int) -> bool:
+        """Take in so many; tell whether there was room."""
+        with self._turn:
+            self.left -= octets
+            return self.left >= 0
 
 
 def get(feed: Feed, known: Validators, limits: Limits, deadline: float, *, trust: Trust) -> Fetched:
     """Fetch `feed`. Raises `Broken`."""
-    import asyncio
+    from rpzctl.fetch import web
 
     ask = _Ask(
         feed.url,
@@ -73,83 +89,67 @@ def get(feed: Feed, known: Validators, limits: Limits, deadline: float, *, trust
         feed.body,
         _forms(feed),
     )
+    left(deadline, limits)
     try:
-        return asyncio.run(_session(feed, ask, known, limits, left(deadline, limits), trust))
+        with web.Web(lambda: trust.context, deadline, limits.per_host) as connections:
+            return _fetched(feed, connections, ask, known, limits)
     except Broken as fault:
         raise fault.saying(_without(str(fault), ask.hidden)) from None
-
-
-async def _session(
-    feed: Feed, ask: _Ask, known: Validators, limits: Limits, seconds: float, trust: Trust
-) -> Fetched:
-    import asyncio
-
-    import httpx
-
-    try:
-        async with asyncio.timeout(seconds), _client(limits, trust) as client:
-            got, url = await _get(client, ask, known, limits)
-            if got.data is None or not manifest.is_one(feed):
-                return got
-            found = await _events(client, ask, url, manifest.events(got.data), limits)
-            return got._replace(data=manifest.document(found))
-    except TimeoutError:
-        raise too_late(limits) from None
-    except httpx.TransportError as fault:
-        raise _broken(fault, ask.hidden) from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
-        said = _without(str(fault), ask.hidden)
-        raise Broken(printable(f"{type(fault).__name__}: {said}", 300)) from None
-
-
-@asynccontextmanager
-async def _client(limits: Limits, trust: Trust) -> "AsyncIterator[httpx.AsyncClient]":
-    import httpx
-
-    pool = httpx.Limits(max_connections=limits.per_host)
-    try:
-        patience = httpx.Timeout(_SILENCE, connect=10.0)
-        client = httpx.AsyncClient(verify=trust.context, timeout=patience, limits=pool)
-    except (ValueError, ImportError, OSError):  # what it says may hold a password
+    except web.BadEnvironment:
         raise Broken(
             "http_proxy, https_proxy, all_proxy, SSL_CERT_FILE or SSL_CERT_DIR has a value that "
             "cannot be used"
         ) from None
-    async with client:
-        yield client
+    except web.Late:
+        raise too_late(limits) from None
+    except web.FAULTS as fault:
+        if time.monotonic() >= deadline:
+            raise too_late(limits) from None
+        raise _broken(fault, ask.hidden) from None
+    except ValueError as fault:
+        said = _without(str(fault), ask.hidden)
+        raise Broken(printable(f"{type(fault).__name__}: {said}", 300)) from None
 
 
-async def _events(
-    client: "httpx.AsyncClient", ask: _Ask, url: str, uuids: list[str], limits: Limits
+def _fetched(
+    feed: Feed, connections: "web.Web", ask: _Ask, known: Validators, limits: Limits
+) -> Fetched:
+    got, url = _get(connections, ask, known, limits)
+    if got.data is None or not manifest.is_one(feed):
+        return got
+    found = _events(connections, ask, url, manifest.events(got.data), limits)
+    return got._replace(data=manifest.document(found))
+
+
+def _events(
+    connections: "web.Web", ask: _Ask, url: str, uuids: list[str], limits: Limits
 ) -> list[bytes]:
     """Fetch the events beside a manifest, as many at a time as the host is to bear."""
-    import asyncio
-
-    turn = asyncio.Semaphore(limits.per_host)
-    room = limits.octets
     ask = ask._replace(headers=_headers(None, Validators()), body="")
+    room = _Room(limits.octets)
 
-    async def event(uuid: str) -> bytes:
-        nonlocal room
-        async with turn:
-            there = ask._replace(url=urljoin(url, f"{uuid}.json"))
-            got, _ = await _get(client, there, Validators(), limits._replace(octets=room))
-            data = got.data or b""
-            room -= len(data)
-            if room < 0:
-                raise too_much(limits.octets)
-            return data
+    def event(uuid: str) -> bytes:
+        there = ask._replace(url=urljoin(url, f"{uuid}.json"))
+        got, _ = _get(connections, there, Validators(), limits._replace(octets=room.left))
+        data = got.data or b""
+        if not room.takes(len(data)):
+            raise too_much(limits.octets)
+        return data
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(event(uuid)) for uuid in uuids]
-    except ExceptionGroup as faults:  # the first ends all; none is passed over
-        raise faults.exceptions[0] from None
+    with ThreadPoolExecutor(limits.per_host) as lanes:
+        tasks = [lanes.submit(event, uuid) for uuid in uuids]
+        wait(tasks, return_when=FIRST_EXCEPTION)
+        faults = (task.exception() for task in tasks if task.done())
+        fault = next((fault for fault in faults if fault is not None), None)
+        if fault is not None:  # the first ends all; none is passed over
+            lanes.shutdown(wait=False, cancel_futures=True)
+            connections.end()
+            raise fault
     return [task.result() for task in tasks]
 
 
-async def _get(
-    client: "httpx.AsyncClient", ask: _Ask, known: Validators, limits: Limits
+def _get(
+    connections: "web.Web", ask: _Ask, known: Validators, limits: Limits
 ) -> tuple[Fetched, str]:
     """Return the answer, and the URL that gave it in the end."""
     url, body = ask.url, ask.body
@@ -157,13 +157,11 @@ async def _get(
         headers = ask.headers | (ask.secrets if _origin(url) == ask.origin else {})
         if body:
             headers["Content-Type"] = "application/json"
-        async with client.stream(
-            "POST" if body else "GET", url, headers=headers, content=body or None
-        ) as response:
-            if response.status_code not in _REDIRECTS:
-                return await _answer(response, known, limits, ask.hidden), url
-            body = body if response.status_code in _AS_ASKED else ""
-            url = _redirected(url, response.headers.get("Location", ""), ask.hidden)
+        with connections.asked(url, headers, body) as answer:
+            if answer.status not in _REDIRECTS:
+                return _answer(answer, known, limits, ask.hidden), url
+            body = body if answer.status in _AS_ASKED else ""
+            url = _redirected(url, answer.header("Location"), ask.hidden)
     raise Broken(f"more than {limits.redirects} redirects")
 
 
@@ -232,24 +230,24 @@ def _redirected(url: str, location: str, hidden: frozenset[str]) -> str:
     return target
 
 
-async def _answer(
-    response: "httpx.Response", known: Validators, limits: Limits, hidden: frozenset[str]
+def _answer(
+    answer: "web.Answer", known: Validators, limits: Limits, hidden: frozenset[str]
 ) -> Fetched:
-    status = response.status_code
+    status = answer.status
     if status == 304 and any(known):  # noqa: PLR2004 - Not Modified
         return Fetched(unchanged=True, validators=known, served=True)
     if status != 200:  # noqa: PLR2004 - OK
         raise Broken(
             f"HTTP status {status}",
             passing=status in _PASSING,
-            wait=_wait(response) if status in {429, 503} else None,
+            wait=_wait(answer) if status in {429, 503} else None,
         )
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    for chunk in answer.chunks:
         body += chunk
         if len(body) > limits.octets:
             raise too_much(limits.octets)
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    encoding = answer.header("Content-Encoding").strip().lower()
     if encoding in {"gzip", "x-gzip"}:
         data = unpack.gunzip(bytes(body), limits.unpacked)
     elif encoding in {"", "identity"}:
@@ -258,42 +256,42 @@ async def _answer(
         told = printable(_without(encoding, hidden), 40)
         raise Broken(f"is encoded as {told!r}, which was not asked for")
     validators = Validators(
-        _header(response, "ETag", hidden), _header(response, "Last-Modified", hidden)
+        _header(answer, "ETag", hidden), _header(answer, "Last-Modified", hidden)
     )
     return Fetched(data=data, validators=validators, served=True)
 
 
-def _header(response: "httpx.Response", name: str, hidden: frozenset[str]) -> str | None:
+def _header(answer: "web.Answer", name: str, hidden: frozenset[str]) -> str | None:
     """Return a validator; None for one that is no sane text, or holds a secret: it is kept."""
-    value: str = response.headers.get(name, "")
+    value = answer.header(name)
     sane = value.isascii() and value.isprintable() and len(value) < _LONGEST_VALIDATOR
     return value if value and sane and value == _without(value, hidden) else None
 
 
-def _wait(response: "httpx.Response") -> float | None:
+def _wait(answer: "web.Answer") -> float | None:
     """Return how many seconds the server wants to be left alone (RFC 9110, section 10.2.3).
 
     A date is held against the server's own.
     """
     from email.utils import parsedate_to_datetime
 
-    text = response.headers.get("Retry-After", "").strip()
+    text = answer.header("Retry-After").strip()
     if text.isascii() and text.isdecimal() and len(text) < 9:  # noqa: PLR2004 - three years
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-        span = until - parsedate_to_datetime(response.headers.get("Date", ""))
+        span = until - parsedate_to_datetime(answer.header("Date"))
     except (TypeError, ValueError, OverflowError):
         return None
     return max(0.0, span.total_seconds())
 
 
-def _broken(fault: "httpx.TransportError", hidden: frozenset[str]) -> Broken:
+def _broken(fault: BaseException, hidden: frozenset[str]) -> Broken:
     """Return what a connection's fault comes to, by what lies at its bottom."""
     import socket
     import ssl
 
-    import httpx
+    from rpzctl.fetch import web
 
     causes: list[BaseException] = []
     each: BaseException | None = fault
@@ -310,5 +308,5 @@ def _broken(fault: "httpx.TransportError", hidden: frozenset[str]) -> Broken:
     kind = type(fault).__name__
     told = _without(str(fault), hidden)
     said = printable(f"{kind}: {told}" if told else kind, 300)
-    lasting = isinstance(fault, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
+    lasting = isinstance(fault, web.LASTING)
     return Broken(said, passing=not lasting)

@@ -36,7 +36,7 @@ def other() -> Iterator[Publisher]:
 
 def feed(url: str, folder: Path = Path("/nowhere"), /, **keys: str) -> Feed:
     merged = {"format": "hosts", "zone": "x", "plain_http": True, **keys}
-    return Feed.model_validate({"file": folder / "x.toml", "name": "x", "url": url, **merged})
+    return Feed.of({"file": folder / "x.toml", "name": "x", "url": url, **merged})
 
 
 def got(url: str, limits: Limits = ONCE, /, **keys: str) -> Fetched:

@@ -85,7 +85,7 @@ def upstream(tmp_path: Path) -> Iterator[Upstream]:
 
 def got(url: str, known: Validators = Validators(), limits: Limits = ONCE, **keys: str) -> Fetched:  # noqa: B008 - an immutable value
     values = {"file": Path("/x.toml"), "name": "x", "url": url, "format": "rpz", "zone": "x"}
-    return fetch(Feed.model_validate({**values, **keys}), known, limits)
+    return fetch(Feed.of({**values, **keys}), known, limits)
 
 
 @pytest.mark.bind

@@ -49,7 +49,7 @@ def test_a_url_that_no_transport_can_follow_is_told(tmp_path: Path, url: str, sa
     ["192.0.2.1", "[2001:db8::1]", "localhost", "bücher.example", "a_b.example", "x.example."],
 )
 def test_addresses_and_names_are_hosts(host: str) -> None:
-    assert Feed.model_validate({**FINE, "url": f"https://{host}/", "name": "x", "file": "x"}).host
+    assert Feed.of({**FINE, "url": f"https://{host}/", "name": "x", "file": "x"}).host
 
 
 @pytest.mark.parametrize("key", ["every", "max_age"])
@@ -75,7 +75,7 @@ def test_toml_that_no_parser_takes_is_a_fault(tmp_path: Path, text: str) -> None
 
 def test_a_path_that_is_too_long_is_a_fault_of_the_feed(tmp_path: Path) -> None:
     url = f"file:///{'a' * 5000}"
-    feed = Feed.model_validate({**FINE, "url": url, "name": "x", "file": tmp_path / "x.toml"})
+    feed = Feed.of({**FINE, "url": url, "name": "x", "file": tmp_path / "x.toml"})
     fault = fetch(feed, Validators()).fault
     assert fault is not None
     assert "File name too long" in fault

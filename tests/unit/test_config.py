@@ -115,7 +115,7 @@ def test_relative_paths_are_relative_to_the_file(
         ),
         ("zzz = 1", "unknown key 'zzz'"),
         ("[policy]\nqqqq = 1", "unknown key 'policy.qqqq'"),
-        ("[policy.action]\nx = 1", "policy.action: Input should be a valid string"),
+        ("[policy.action]\nx = 1", "policy.action: is no text"),
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_known_one(

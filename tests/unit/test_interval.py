@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 def feed(**keys: str) -> Feed:
     values = {"file": Path("/x.toml"), "name": "x", "format": "hosts", "zone": "x"}
-    return Feed.model_validate({**values, "url": "https://feed.example/list", **keys})
+    return Feed.of({**values, "url": "https://feed.example/list", **keys})
 
 
 def checked(of: Feed, fetched: Fetched, record: Record = Record(), at: datetime = NOW) -> Record:  # noqa: B008 - an immutable value

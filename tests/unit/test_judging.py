@@ -22,7 +22,7 @@ DAY = 1_795_478_400
 
 
 def feed(form: str = "domains", **keys: int) -> Feed:
-    return Feed.model_validate(
+    return Feed.of(
         {"file": "/x.toml", "name": "x", "url": "file:x", "format": form, "zone": "x", **keys}
     )
 

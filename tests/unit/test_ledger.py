@@ -21,7 +21,8 @@ NAME = st.lists(LABEL, min_size=1, max_size=4).map(lambda labels: ".".join([*lab
 
 def page(feeds: dict[str, list[str]], inputs: str = "i") -> ledger.Page:
     sources = [merge.Source(f, frame(Entry(n) for n in names)) for f, names in feeds.items()]
-    return ledger.Page("x.rpz", inputs, tuple(feeds), merge.combine(sources, "x.rpz", JUDGES))
+    head = ledger.Head(inputs, {"x.rpz": "d"}, tuple(feeds))
+    return ledger.Page("x.rpz", head, merge.combine(sources, "x.rpz", JUDGES))
 
 
 @settings(deadline=None, max_examples=60)
@@ -54,7 +55,8 @@ def test_first_and_last_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"\n\n", b"junk", b"a.example,1\n", b"a.example,x,1,1,\n", b"\xff\xfe,1,1,1,\n"]
+    "text",
+    [b"", b"\n\n", b"junk", b"a.example,1\n", b"a.example,x,1,1,1,\n", b"\xff\xfe,1,1,1,1,\n"],
 )
 def test_a_damaged_ledger_counts_as_none_and_is_written_anew(tmp_path: Path, text: bytes) -> None:
     ledger.write(tmp_path, page({"f": ["a.example"]}), NOW)
@@ -67,7 +69,7 @@ def test_a_damaged_ledger_counts_as_none_and_is_written_anew(tmp_path: Path, tex
 def test_the_ledgers_of_zones_that_went_go_too(tmp_path: Path) -> None:
     ledger.write(tmp_path, page({"f": ["a.example"]}), NOW)
     ledger.prune(tmp_path, {"x.rpz"})
-    assert ledger.is_of(tmp_path, "x.rpz", "i")
+    assert ledger.head(tmp_path, "x.rpz").tells_of({"x.rpz": "d"})
     ledger.prune(tmp_path, set())
     assert [] == list(tmp_path.iterdir())
 
@@ -75,10 +77,10 @@ def test_the_ledgers_of_zones_that_went_go_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "a.example,9,1,1,",
-        "a.example,3,1,99999999999999999,",
-        "a.example,3,1,-1,",
-        "a.example,x,1,1,",
+        "a.example,9,1,1,1,",
+        "a.example,3,1,1,99999999999999999,",
+        "a.example,3,1,1,-1,",
+        "a.example,x,1,1,1,",
     ],
 )
 def test_a_damaged_line_counts_as_none(tmp_path: Path, line: str) -> None:

@@ -287,6 +287,4 @@ def test_of_real_netsets_the_special_networks_are_left_out() -> None:
 
 
 def defined(form: str) -> Feed:
-    return Feed.model_validate(
-        {"file": "/x.toml", "name": "x", "url": "file:x", "format": form, "zone": "x"}
-    )
+    return Feed.of({"file": "/x.toml", "name": "x", "url": "file:x", "format": form, "zone": "x"})

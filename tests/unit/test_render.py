@@ -261,7 +261,7 @@ def test_options_name_the_policy_zones_in_their_order(settings: Config) -> None:
     )
     assert text.index('zone "local.rpz"') < text.index('zone "ads.rpz"')
     assert "qname-wait-recurse no break-dnssec yes min-update-interval 0;" in text
-    quiet = settings.policy.model_copy(update={"log": False})
+    quiet = settings.policy.but(log=False)
     assert 'zone "ads.rpz" log no;' in fragment(
         settings, "bind/options.conf.j2", zones=["ads.rpz"], policy=quiet
     )
@@ -298,6 +298,6 @@ def test_a_remembered_zone_is_the_same_as_a_drawn_one(settings: Config) -> None:
     without = draw(settings, *ACTIONS, GARDEN)
     settings.state.mkdir()
     assert [without, without] == [draw(settings, *ACTIONS, GARDEN) for _ in range(2)]
-    other = settings.model_copy(update={"soa": settings.soa.model_copy(update={"ttl": 61})})
+    other = settings.but(soa=settings.soa.but(ttl=61))
     assert "$TTL 61" in draw(other, *ACTIONS).frame.head
     assert {GARDEN} == set(draw(settings, GARDEN).shapes)
