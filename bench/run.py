@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import inputs
+import resolver
 from measure import RPZCTL, Line, medians, timed
 
 import feeds
@@ -172,6 +173,7 @@ def main() -> None:
         lines.append(quick_lane(here, count))
         more, most = feeds.measure(OUT / "six", count)
         lines += more
+    lines += resolver.measure(OUT / "resolver", count)
     named = subprocess.run(["named", "-v"], capture_output=True, text=True, check=False)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {_cores()} cores, ", end="")

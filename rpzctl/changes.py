@@ -43,6 +43,8 @@ def settle(folder: Path, origin: str, names: Iterable[tuple[str, Path]]) -> None
     home = _home(folder, origin)
     aside = folder / f"{ASIDE}{home.name}"
     try:
+        # Killed between the files, no head may tell of some that are of another copy.
+        (folder / f"{origin}.json").unlink(missing_ok=True)
         for old in (aside, home):
             shutil.rmtree(old, ignore_errors=True)
         aside.mkdir(mode=0o700, parents=True)

@@ -82,9 +82,10 @@ class PolicySettings(Typed):
     """named blocks signed names also for clients that ask for signatures"""
     keep: Annotated[int, Between(2, 10_000)] = 10
     """how many generations are kept"""
-    fresh_from: Annotated[int, Between(0)] = 100_000
+    fresh_from: Annotated[int, Between(0)] = 0
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
-    since it was made as a whole, so that changes bite at once; 0: none does"""
+    since it was made as a whole, so that changes bite at once; 0: none does. When the small zone comes or goes, named drops and
+    reads all policy zones anew; see docs/scale.md"""
 
 
 class Soa(Typed):

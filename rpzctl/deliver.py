@@ -46,7 +46,8 @@ def bring(
     `served` is what they are known to serve, `drifted` the zones of it that they do not.
     """
     try:
-        _prove(run, _load(run, served, manifest, drifted), expect)
+        zones = _load(run, served, manifest, drifted)
+        _prove(run, zones, expect, behind=_rows_in_flight(run, manifest))
     except BaseException as cause:
         raise _undone(run, good, manifest, cause) from cause
     _settle(run, manifest, good)
@@ -134,10 +135,29 @@ def _load(
     }
 
 
-def _prove(run: Run, zones: Mapping[str, ZoneEntry], expect: Sequence[Expectation]) -> None:
+def _prove(
+    run: Run,
+    zones: Mapping[str, ZoneEntry],
+    expect: Sequence[Expectation],
+    *,
+    behind: int = 0,
+) -> None:
     for resolver in run.resolvers:
-        run.stage(f"waiting until {resolver.title} serves {', '.join(zones) or 'it'}")
-        prove(resolver, zones, expect, run.config.sinkhole)
+        feeds = ", after the feed zones of a sync" if behind else ""
+        run.stage(f"waiting until {resolver.title} serves {', '.join(zones) or 'it'}{feeds}")
+        prove(resolver, zones, expect, run.config.sinkhole, behind=behind)
+
+
+def _rows_in_flight(run: Run, manifest: Manifest) -> int:
+    """Return how many rows of feed zones a sync may be having loaded at this moment.
+
+    named reads one zone file at a time, in the order of `rndc reload`: the operator's zone has its
+    turn when those of the feeds are read.
+    """
+    if not run.store.is_held(SYNC_LOCK):
+        return 0
+    feeds = set(manifest.policy_zones) - {run.config.policy.operator_zone}
+    return sum(manifest.zones[origin].rows for origin in feeds)
 
 
 def change_between(
@@ -203,7 +223,7 @@ def _undone(
         zones = _load(run, failed, restored)
         shown = restored.policy_zones if everything else (run.config.policy.operator_zone,)
         also = {origin: restored.zones[origin] for origin in shown if origin in restored.zones}
-        _prove(run, {**zones, **also}, [])
+        _prove(run, {**zones, **also}, [], behind=_rows_in_flight(run, restored))
         _settle(run, restored, good)
         state += ", and proved live"
     except RpzctlError as second:

@@ -75,7 +75,7 @@ def whole(work: Work, wanted: Wanted) -> Became:
     unread = any(record.read_as != read_as(feed) for feed, record in group.feeds)
     if front and not unread:
         head = head._replace(settings=wanted.settings)
-    if front and not _all_block(front, wanted):
+    if front and front.rows is not None and len(front.rows):
         head = head._replace(behind=wanted.behind_digest)
     report = Report(wanted.origin, len(table), made.left, tuple(held))
     return Became(zones, Page(wanted.origin, head, made), (report,))
@@ -121,12 +121,6 @@ def _fresh_candidate(work: Work, wanted: Wanted, made: tuple[Row, ...]) -> Candi
     return Candidate(wanted.front, drawn=drawn, rows=QuickRows(made), inputs=wanted.inputs)
 
 
-def _all_block(front: Candidate, wanted: Wanted) -> bool:
-    """Tell whether the fresh zone only blocks: then it says nothing for the zones behind."""
-    assert front.rows is not None, "it was just made"  # noqa: S101 - as said
-    return all(row.action == wanted.action for row in front.rows.all())
-
-
 def freshened(work: Work, wanted: Wanted, kept: tuple[Candidate, ...], head: Head) -> Became | None:
     """Return a group's two zones with what changed since the settled one was made in the fresh one.
 
@@ -166,7 +160,7 @@ def freshened(work: Work, wanted: Wanted, kept: tuple[Candidate, ...], head: Hea
     head = wanted.head(zones)._replace(
         settings=wanted.settings,
         copies=head.copies,
-        behind="" if _all_block(front, wanted) else wanted.behind_digest,
+        behind=wanted.behind_digest if made else "",
         octets=head.octets,
     )
     lines = tuple(fresh.lines(before, now, names))

@@ -16,6 +16,7 @@ from rpzctl import (
     copies,
     exceptions,
     feed_groups,
+    first_load,
     interval,
     judging,
     network_guards,
@@ -158,6 +159,8 @@ def plan(run: Run) -> Plan:
 def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
     made = bulk.zones(run, base)
+    if first_load.announce(run, base, made.candidates):
+        base = run.store.current()
     with ThreadPoolExecutor(1) as beside:
         drawing = beside.submit(bulk.draw_ledgers, run, made)
         with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):

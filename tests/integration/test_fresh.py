@@ -179,3 +179,15 @@ def test_random_days_give_what_one_zone_would(site: Site) -> None:
         for name in [*names, "x.a1.d1.example"]:
             dead = name in lists["one"] or any(f".{name}".endswith(f".{w}") for w in wide)
             assert ("NXDOMAIN" if dead else REAL) == site.answer(name), (name, lists)
+
+
+def test_what_a_row_owes_to_the_zones_behind_goes_with_it(site: Site) -> None:
+    large(site, 'order = ["malware", "ads"]')
+    local(site, "three", text(["n1.example", "x.example"]), format="domains", zone="ads")
+    site.ok("sync")
+    one(site, [TEN[0], *TEN[2:]])
+    site.ok("sync")
+    assert "NXDOMAIN" == site.answer("n1.example"), "ads, of the same action, list it still"
+    (site.home / "three.txt").write_bytes(text(["x.example"]))
+    site.ok("sync")
+    assert REAL == site.answer("n1.example")

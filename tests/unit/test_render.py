@@ -267,6 +267,19 @@ def test_options_name_the_policy_zones_in_their_order(settings: Config) -> None:
     )
 
 
+def test_named_is_spared_the_scans_of_a_policy_zone_that_keep_its_clients_waiting(
+    settings: Config,
+) -> None:
+    text = fragment(
+        settings,
+        "bind/zones.conf.j2",
+        zones=["local.rpz", "ads.rpz"],
+        sinkholes=[],
+        file=lambda zone: f"/x/{zone}",
+    )
+    assert 2 == text.count("\tcheck-integrity no;\n\tcheck-dup-records ignore;\n")
+
+
 def test_a_path_that_cannot_be_quoted_stops_the_fragment(settings: Config) -> None:
     with pytest.raises(CheckFailed, match="cannot stand"):
         fragment(
