@@ -84,8 +84,8 @@ class PolicySettings(Typed):
     """how many generations are kept"""
     fresh_from: Annotated[int, Between(0)] = 0
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
-    since it was made as a whole, so that changes bite at once; 0: none does. When the small zone comes or goes, named drops and
-    reads all policy zones anew; see docs/scale.md"""
+    since it was made as a whole, so that changes bite at once; 0: none does. When the small zone
+    comes or goes, named drops all policy zones and reads them anew: docs/scale.md"""
 
 
 class Soa(Typed):
