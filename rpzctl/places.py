@@ -2,7 +2,7 @@
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,8 @@ _LED_IN = 40
 """octets shown before the name on a line that is too long to be shown"""
 _MOST_HITS = 1000
 """so many places of a name are looked at, in each of two passes"""
+_PART = 1 << 18
+"""octets that are searched at a time"""
 _COMMENT = re.compile(rb"[ \t\xef\xbb\xbf]*(?:[#;!]|//)|.*[ \t][#;]")
 """what stands on a line before a name in a comment"""
 _PASSES = re.compile(
@@ -25,6 +27,10 @@ _PASSES = re.compile(
 """a line with an exception"""
 
 
+ROOM = 16 << 20
+"""octets of copies that are searched unasked: some 20 ms, be the feeds as large as they like"""
+
+
 class Place(NamedTuple):
     """A line of a copy."""
 
@@ -32,6 +38,26 @@ class Place(NamedTuple):
     """from 1"""
     text: str
     """safe to print"""
+
+
+def affordable(copies: Sequence[Path], room: int = ROOM) -> list[bool]:
+    """Return for each of `copies` whether it is searched if all may have `room` octets together.
+
+    The smallest go first. One that is not there costs nothing.
+    """
+    sizes = [_size(copy) for copy in copies]
+    chosen = [False] * len(sizes)
+    for size, place in sorted((size, place) for place, size in enumerate(sizes)):
+        room -= size
+        chosen[place] = room >= 0
+    return chosen
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def find(path: Path, name: Domain, *, allow: bool = False) -> Place | None:
@@ -80,16 +106,31 @@ def _rank(text: mmap.mmap, at: int, *, allow: bool) -> int:
 
 
 def _any_form(text: mmap.mmap, name: Domain) -> Iterator[int]:
-    """Give where `name` stands in any case, in Unicode, or at the end of a longer name."""
-    forms = [re.escape(name.encode("ascii"))]
+    """Give where `name` stands in any case, in Unicode, or at the end of a longer name.
+
+    Parts of the text are searched in lower case: ten times as fast as a regular expression.
+    """
+    forms = {name.encode("ascii").lower()}
     unicode = to_unicode(name)
     if unicode:
-        forms.append(re.escape(unicode.encode("utf-8")))
-    pattern = (
-        rb"(?<!" + _NAME_OCTET + rb")(?:" + b"|".join(forms) + rb")(?!\.?" + _NAME_OCTET + b")"
-    )
-    for found in re.finditer(pattern, text, re.IGNORECASE):
-        yield found.start()
+        forms.add(unicode.encode("utf-8").lower())
+    over = max(map(len, forms)) - 1
+    for part in range(0, len(text), _PART):
+        lower = text[part : part + _PART + over].lower()
+        found = {(part + at, len(form)) for form in forms for at in _each(lower, form)}
+        for at, length in sorted(found):
+            before, after = text[max(at - 1, 0) : at], text[at + length : at + length + 2]
+            if at < part + _PART and not (
+                re.match(_NAME_OCTET, before) or re.match(rb"\.?" + _NAME_OCTET, after)
+            ):
+                yield at
+
+
+def _each(text: bytes, wanted: bytes) -> Iterator[int]:
+    at = text.find(wanted)
+    while at >= 0:
+        yield at
+        at = text.find(wanted, at + len(wanted))
 
 
 def _plain(text: mmap.mmap, wanted: bytes) -> Iterator[int]:

@@ -7,6 +7,8 @@ imported, whatever the size of the feeds.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rpzctl import (
@@ -48,10 +50,14 @@ class Said(NamedTuple):
     feed: str
     name: Domain
     scope: Scope
-    place: places.Place | None
-    """in the feed's last good copy, where the name can be found in its text"""
     first_seen: str | None
     last_seen: str | None
+    copy: Path
+    """the feed's last good copy"""
+    place: places.Place | None = None
+    """in the copy, where the name can be found in its text"""
+    searched: bool = True
+    """False: the place was not looked for, because the copy is large"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -64,6 +70,8 @@ class Said(NamedTuple):
             "text": text,
             "first_seen": self.first_seen,
             "last_seen": self.last_seen,
+            "copy": str(self.copy),
+            "searched": self.searched,
         }
 
 
@@ -132,19 +140,17 @@ class _Feeds(NamedTuple):
     run: Run
     known: Mapping[str, tuple[Feed, Record]]
 
-    def said(
-        self, feed: str, name: Domain, scope: int, since: str | None, *, allow: bool = False
-    ) -> Said:
+    def said(self, feed: str, name: Domain, scope: int, since: str | None) -> Said:
         copy = feed_groups.snapshots(self.run.config).folder / feed / "data"
-        place = places.find(copy, name, allow=allow)
         last = self.known[feed][1].last_ok if feed in self.known else None
-        return Said(feed, name, SCOPES[scope or BITS[Scope.EXACT]], place, since, last)
+        return Said(feed, name, SCOPES[scope or BITS[Scope.EXACT]], since, last, copy)
 
 
-def why(run: Run, name: Domain) -> Answer:
+def why(run: Run, name: Domain, *, lines: bool = False) -> Answer:
     """Return what the published policy does to a query for `name`, and all who had a say in it.
 
-    Raises `UsageFault` for bad rule files or definitions.
+    Lines are looked for in all copies with `lines`; else in those that may be searched unasked, see
+    `places.affordable`. Raises `UsageFault` for bad rule files or definitions.
     """
     groups = feed_groups.of(run.config, catalogue.load(run.config), run.now)
     feeds = _Feeds(run, {pair[0].name: pair for group in groups for pair in group.feeds})
@@ -162,7 +168,33 @@ def why(run: Run, name: Domain) -> Answer:
         gone=tuple(_gone(run, base, name)),
         notes=tuple(notes),
     )
-    return _decided(run, base, answer)
+    return _decided(run, base, _placed(answer, lines=lines))
+
+
+def _placed(answer: Answer, *, lines: bool) -> Answer:
+    """Return `answer` with the lines of copies that say it, and what was not looked for."""
+    listed = [said for each in answer.listed for said in each.said]
+    told = [*listed, *answer.excepted]
+    searched = [lines] * len(told)
+    if not lines:
+        searched = places.affordable([said.copy for said in told])
+    placed = [
+        said._replace(
+            place=places.find(said.copy, said.name, allow=at >= len(listed)) if found else None,
+            searched=found,
+        )
+        for at, (said, found) in enumerate(zip(told, searched, strict=True))
+    ]
+    rest = iter(placed)
+    zones = tuple(each._replace(said=tuple(islice(rest, len(each.said)))) for each in answer.listed)
+    large = dict.fromkeys(said.feed for said in placed if not said.searched)
+    notes = [
+        f"not looked for: the line in the large copy of {', '.join(large)}; "
+        f"to look for it: rpzctl why --lines {answer.name}"
+    ]
+    return answer._replace(
+        listed=zones, excepted=tuple(rest), notes=(*answer.notes, *(notes if large else ()))
+    )
 
 
 def _rules(book: Book, chain: set[Domain]) -> Iterator[tuple[str, Rule]]:
@@ -182,7 +214,7 @@ def _excepted(feeds: _Feeds, name: Domain) -> Iterator[Said]:
         for each in (name, *ancestors(name)):
             bit = BITS[Scope.EXACT] if each == name else BITS[Scope.BELOW]
             if kept.get(each, 0) & bit and not suffixes.is_suffix(each):
-                yield feeds.said(feed.name, each, kept[each], None, allow=True)
+                yield feeds.said(feed.name, each, kept[each], None)
 
 
 def _listed(

@@ -23,6 +23,10 @@ def why(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A name, or a URL, or what else people paste.")
     ],
+    lines: Annotated[
+        bool,
+        typer.Option("--lines", help="Look for the lines in copies of feeds however large."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Tell why a name is blocked, allowed or neither: rules, feeds, lines, guards, since when."""
@@ -34,7 +38,7 @@ def why(
         pasted = paste(name)
     except NameFault as fault:
         raise UsageFault(f"{printable(name)!r} {fault}") from None
-    answer = path.why(run_of(ctx), pasted.name)
+    answer = path.why(run_of(ctx), pasted.name, lines=lines)
     if json:
         show.document(answer.value())
         return
@@ -67,6 +71,8 @@ def _said(said: "Said") -> str:
     text = f"feed {said.feed}, {said.scope}"
     if said.place:
         text += f", line {said.place.line}: {said.place.text}"
+    elif not said.searched:
+        text += f", in {said.copy}"
     seen = [
         f"{word} seen {moment}"
         for word, moment in (("first", said.first_seen), ("last", said.last_seen))

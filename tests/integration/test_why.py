@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+from rpzctl import places
 from tests.integration.test_feeds import local
 from tests.servers import REAL, Site
 
@@ -145,6 +146,39 @@ def test_the_verdict_is_of_what_is_published_whatever_was_edited_since(site: Sit
         word.replace("allowed", "neither") for word in after
     ]
     assert "nxdomain" == why(site, "evil.example")["action"]
+
+
+def test_the_line_in_a_large_copy_is_looked_for_when_asked(site: Site) -> None:
+    more = b"".join(b"n%d.example\n" % number for number in range(1000))
+    comments = (b"#" * 1023 + b"\n") * (places.ROOM >> 10)
+    local(site, "large", comments + more + b"Evil.example\n", format="domains")
+    local(site, "small", b"other.example\nevil.example\n", format="domains")
+    local(site, "pass", b"@@||evil.example^\n" + b"!" * places.ROOM, format="adblock")
+    site.ok("sync")
+    found = why(site, "evil.example")
+    large, small = found["listed"][0]["said"]
+    copy = site.state / "feeds" / "large" / "data"
+    assert (False, None, None, str(copy)) == tuple(
+        large[key] for key in ("searched", "line", "text", "copy")
+    )
+    assert (True, 2, "evil.example") == tuple(small[key] for key in ("searched", "line", "text"))
+    assert (False, None) == tuple(found["excepted"][0][key] for key in ("searched", "line"))
+    note = "in the large copy of large, pass; to look for it: rpzctl why --lines evil.example"
+    assert note in "".join(found["notes"])
+    shown = site.ok("why", "evil.example")
+    assert f"feed large, exact, in {copy} (first seen " in shown.stdout
+    assert note in shown.stderr
+
+    every = site.ok("why", "--lines", "evil.example", "--json").json()
+    line = (places.ROOM >> 10) + 1001
+    assert [(True, line, "Evil.example"), (True, 2, "evil.example")] == [
+        (said["searched"], said["line"], said["text"]) for said in every["listed"][0]["said"]
+    ]
+    assert (True, 1) == tuple(every["excepted"][0][key] for key in ("searched", "line"))
+    assert [] == every["notes"]
+    assert {k: v for k, v in found.items() if k not in {"listed", "excepted", "notes"}} == {
+        k: v for k, v in every.items() if k not in {"listed", "excepted", "notes"}
+    }
 
 
 def test_a_damaged_ledger_does_not_change_the_verdict_and_is_mended(site: Site) -> None:

@@ -99,3 +99,20 @@ def test_a_name_on_a_million_lines_of_comments_costs_no_more_than_a_thousand(
     begun = time.monotonic()
     assert 1 == (found(tmp_path, text) or (0, ""))[0]
     assert 5 > time.monotonic() - begun
+
+
+def test_a_name_across_two_parts_of_a_large_text_is_found_once(tmp_path: Path) -> None:
+    for shift in range(-15, 3):
+        text = b"x" * ((1 << 18) + shift - 1) + b"\nEVIL.example\n" + b"# Evil.example\n" * 3
+        assert (2, "EVIL.example") == found(tmp_path, text)
+
+
+def test_the_smallest_copies_are_searched_as_long_as_there_is_room(tmp_path: Path) -> None:
+    copies = [tmp_path / name for name in ("large", "none", "small", "middle")]
+    for path, octets in zip(copies, (500, None, 10, 90), strict=True):
+        if octets is not None:
+            path.write_bytes(b"x" * octets)
+    assert [False, True, True, True] == places.affordable(copies, 100)
+    assert [False, True, True, False] == places.affordable(copies, 99)
+    assert [True, True, True, True] == places.affordable(copies, 600)
+    assert [] == places.affordable([])
