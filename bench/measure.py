@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 # An installation has its modules compiled; a checkout must be allowed to keep them compiled, too.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -49,22 +49,24 @@ def peak(argv: list[str], **environment: str) -> tuple[float, float]:
 
 
 class Line(NamedTuple):
-    """One line of the table: what, how long, held against what, and the most that may be."""
+    """One line of the table: what, how long (or how large), held against what, and the most."""
 
     what: str
-    seconds: float
+    amount: float
     against: str
     reference: float
     most: float | None
+    unit: Literal["s", "MB"] = "s"
 
     def text(self) -> str:
         """Return it as a row of Markdown."""
-        ratio = self.seconds / self.reference
+        ratio = self.amount / self.reference
         limit = f"at most {self.most:g}" if self.most else "-"
-        return (
-            f"| {self.what} | {_time(self.seconds)} | {self.against} {_time(self.reference)} "
-            f"| **{ratio:.1f}** | {limit} |"
-        )
+        ours, theirs = map(self._shown, (self.amount, self.reference))
+        return f"| {self.what} | {ours} | {self.against} {theirs} | **{ratio:.1f}** | {limit} |"
+
+    def _shown(self, amount: float) -> str:
+        return _time(amount) if self.unit == "s" else f"{amount:.1f} MB"
 
 
 def _time(seconds: float) -> str:

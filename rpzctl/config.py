@@ -81,7 +81,9 @@ class PolicySettings(Typed):
     break_dnssec: bool = True
     """named blocks signed names also for clients that ask for signatures"""
     keep: Annotated[int, Between(2, 10_000)] = 10
-    """how many generations are kept"""
+    """how many generations are kept; the current one and the one last proved always are"""
+    keep_days: Annotated[int, Between(0, 36_500)] = 0
+    """of those, one that was replaced so many days ago goes with the next publish; 0: none does"""
     fresh_from: Annotated[int, Between(0)] = 0
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
     since it was made as a whole, so that changes bite at once; 0: none does. When the small zone

@@ -332,7 +332,7 @@ def _publish(
                     pending = deliver.start(run, served, manifest, expect, good, drifted)
                 else:
                     deliver.bring(run, served, manifest, expect, good, drifted)
-    store.prune(run.config.policy.keep)
+    store.prune(run.config.policy.keep, run.config.policy.keep_days, run.now)
     proven = bool(run.reload and run.resolvers)
     old = step.base.zones if step.base else {}
     done = Outcome(

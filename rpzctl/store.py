@@ -20,10 +20,12 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from rpzctl import retention
 from rpzctl.errors import Locked, RpzctlError
 from rpzctl.files import ASIDE, file_digest, sync_folder, to_disk, write_aside
 from rpzctl.render import Frame
@@ -337,14 +339,25 @@ class Store(NamedTuple):
         link.replace(self.current_link)
         sync_folder(self.output)
 
-    def prune(self, keep: int) -> None:
-        """Remove all but the newest `keep` generations; the current and the proven one stay."""
+    def prune(self, keep: int, days: int, now: datetime) -> None:
+        """Remove all but the newest `keep` generations, and those replaced more than `days` ago.
+
+        The current and the proven one stay. See `rpzctl.retention`.
+        """
         stay = {m.generation for m in (self.current(), self.proven()) if m}
         home = self.output / "generations"
         numbers = sorted(int(path.name) for path in home.iterdir() if path.name.isdigit())
-        for number in numbers[:-keep]:
-            if number not in stay:
-                shutil.rmtree(home / f"{number:010d}", ignore_errors=True)
+        made = [(number, self._made(home / f"{number:010d}")) for number in numbers if days]
+        go = {*retention.too_many(numbers, keep), *retention.too_old(made, days, now)}
+        for number in sorted(go - stay):
+            shutil.rmtree(home / f"{number:010d}", ignore_errors=True)
+
+    def _made(self, folder: Path) -> str | None:
+        try:
+            manifest = self._read(folder / MANIFEST)
+        except RpzctlError:
+            return None
+        return manifest.made if manifest else None
 
     def kept(self) -> list[Manifest]:
         """Return the generations that are kept, the oldest first."""

@@ -188,12 +188,12 @@ def _placed(answer: Answer, *, lines: bool) -> Answer:
     rest = iter(placed)
     zones = tuple(each._replace(said=tuple(islice(rest, len(each.said)))) for each in answer.listed)
     large = dict.fromkeys(said.feed for said in placed if not said.searched)
-    notes = [
+    note = (
         f"not looked for: the line in the large copy of {', '.join(large)}; "
         f"to look for it: rpzctl why --lines {answer.name}"
-    ]
+    )
     return answer._replace(
-        listed=zones, excepted=tuple(rest), notes=(*answer.notes, *(notes if large else ()))
+        listed=zones, excepted=tuple(rest), notes=(*answer.notes, *([note] if large else ()))
     )
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from rpzctl.files import link, write_aside
 from rpzctl.render import Frame
 from rpzctl.store import MANIFEST, Manifest, Store, ZoneEntry, digest_of
 
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NO_PROCESS = 2**22 + 1  # above the highest process id of Linux
 
 
@@ -28,18 +30,17 @@ def entry(serial: int) -> ZoneEntry:
     return ZoneEntry("local.rpz", "policy", "local.rpz.zone", serial, "d", 3, frame, (7, 9))
 
 
-def manifest(number: int, *, serial: int = 1) -> Manifest:
+def manifest(number: int, *, serial: int = 1, made: str = "2026-11-24T03:00:00Z") -> Manifest:
     zones = {"local.rpz": entry(serial)}
-    made = "2026-11-24T03:00:00Z"
     return Manifest(number, made, zones, ("evil.example",), {"local.rpz": serial, "gone.rpz": 7})
 
 
-def publish(store: Store, *, serial: int = 1) -> Manifest:
+def publish(store: Store, *, serial: int = 1, made: str = "2026-11-24T03:00:00Z") -> Manifest:
     with store.aside() as folder:
-        made = manifest(store.next_number(), serial=serial)
+        published = manifest(store.next_number(), serial=serial, made=made)
         (folder / "local.rpz.zone").write_text(f"zone {serial}\n")
-        store.publish(folder, made)
-    return made
+        store.publish(folder, published)
+    return published
 
 
 def generations(store: Store) -> list[str]:
@@ -160,10 +161,47 @@ def test_prune_keeps_the_newest_the_current_and_the_proven(store: Store) -> None
     store.set_proven(made[1], made[1].made)
     store.current_link.unlink()
     store.current_link.symlink_to("generations/0000000003")
-    store.prune(2)
+    store.prune(2, 0, NOON)
     assert ["0000000002", "0000000003", "0000000006", "0000000007"] == generations(store)
     assert made[1] == store.proven()
     assert store.next_number() == 8
+
+
+def days_before(days: float) -> str:
+    return (NOON - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_prune_removes_what_was_replaced_too_long_ago(store: Store) -> None:
+    for days in (400, 90, 8, 6, 0):  # the second was replaced 8 days ago, the third 6
+        publish(store, made=days_before(days))
+    store.prune(10, 7, NOON)
+    assert ["0000000003", "0000000004", "0000000005"] == generations(store)
+    store.prune(2, 7, NOON)
+    assert ["0000000004", "0000000005"] == generations(store)
+
+
+def test_no_age_is_too_old_for_the_current_the_proven_and_those_not_replaced(store: Store) -> None:
+    made = [publish(store, made=days_before(days)) for days in (40, 30, 20, 10)]
+    store.set_proven(made[1], made[1].made)
+    store.current_link.unlink()
+    store.current_link.symlink_to("generations/0000000003")
+    store.prune(10, 1, NOON)
+    assert ["0000000002", "0000000003", "0000000004"] == generations(store)
+
+
+@pytest.mark.parametrize("days", [0, 7])
+def test_a_clock_that_was_set_back_or_a_damaged_manifest_makes_nothing_too_old(
+    store: Store, days: int
+) -> None:
+    for ahead in (-400, -300, -200):
+        publish(store, made=days_before(ahead))
+    publish(store, made="no moment")
+    publish(store)
+    (store.output / "generations/0000000002" / MANIFEST).write_text("{")
+    store.prune(10, days, NOON)
+    assert 5 == len(generations(store))
+    store.prune(2, days, NOON)
+    assert ["0000000004", "0000000005"] == generations(store)
 
 
 def test_what_was_proven_is_recorded_with_its_moment(store: Store) -> None:
