@@ -7,13 +7,14 @@ names of which the feed says something else now, so that they are sought once fo
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl.errors import RpzctlError
 from rpzctl.files import ASIDE, link, write_aside
+from rpzctl.names import parse
 
 if TYPE_CHECKING:
     from rpzctl.merge import Source
@@ -32,7 +33,7 @@ class Changes(NamedTuple):
     feed: str
     between: tuple[str, str]
     """the settled copy and the one of now"""
-    names: dict[str, Said]
+    names: Mapping[str, Said]
 
 
 def settle(folder: Path, origin: str, names: Iterable[tuple[str, Path]]) -> None:
@@ -67,14 +68,17 @@ def known(folder: Path, origin: str, feed: str, between: tuple[str, str]) -> Cha
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         value = json.loads((_home(folder, origin) / f"{feed}.changes").read_bytes())
         if tuple(value["between"]) == between:
-            said = {str(name): Said(*each) for name, each in value["names"].items()}
-            return Changes(feed, between, said)
+            said: dict[str, Said] = {
+                parse(name): Said(*each) for name, each in value["names"].items()
+            }
+            if all(isinstance(bit, bool) for each in said.values() for bit in each):
+                return Changes(feed, between, said)
     return None
 
 
 def keep(folder: Path, origin: str, changes: Changes) -> None:
     """Keep the changes of a feed. Raises `RpzctlError`."""
-    value = {"between": changes.between, "names": changes.names}
+    value = {"between": changes.between, "names": dict(changes.names)}
     path = _home(folder, origin) / f"{changes.feed}.changes"
     write_aside(path, json.dumps(value).encode("ascii"), mode=0o600)
 

@@ -8,7 +8,7 @@ zone that speaks of a name ends the matter. What the two say together is, name f
 zone made as a whole would say.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import polars as pl
@@ -134,15 +134,17 @@ def still(old: Iterable[Row], says: Behind, behind: Behind) -> Iterator[Row]:
     """
     for name, scope, action in old:
         bits = BITS[scope]
-        itself = says.itself(name) or behind.itself(name) or PASSTHRU
-        if bits & _EXACT and itself != action:
+        if bits & _EXACT and _told(name, says.itself, behind.itself) != action:
             bits &= ~_EXACT
-        if bits & _BELOW:
-            try:
-                below = says.below(name) or behind.below(name) or PASSTHRU
-            except Unsayable:
-                below = None
-            if below != action:
-                bits &= ~_BELOW
+        if bits & _BELOW and _told(name, says.below, behind.below) != action:
+            bits &= ~_BELOW
         if bits:
             yield Row(name, SCOPES[bits], action)
+
+
+def _told(name: Domain, *ask: Callable[[Domain], Action | None]) -> Action | None:
+    """Return what a fresh zone would say of `name`; None: it cannot be said."""
+    try:
+        return next((action for each in ask if (action := each(name)) is not None), PASSTHRU)
+    except Unsayable:
+        return None

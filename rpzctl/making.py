@@ -7,6 +7,7 @@ listed now.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from rpzctl import (
@@ -25,7 +26,7 @@ from rpzctl import (
 from rpzctl.changes import Changes
 from rpzctl.column_guards import Judges
 from rpzctl.config import Config
-from rpzctl.errors import UsageFault
+from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.exceptions import Allow
 from rpzctl.feed_groups import Group
 from rpzctl.ledger import Head, Page
@@ -37,6 +38,7 @@ from rpzctl.snapshots import read_as
 from rpzctl.table import TableRows
 from rpzctl.wanted import Became, FreshPage, Report, Wanted, Work
 
+_LONGEST_LABEL = 63
 FEWEST, MOST = 1_000, 10_000
 """bounds of how many rows a fresh zone may have; between them it is a share of the settled zone"""
 _SHARE = 50
@@ -101,7 +103,10 @@ def _front(work: Work, wanted: Wanted, table: TableRows) -> Candidate | None:
     A group that has one keeps it until it is half as large: to go to and fro makes a resolver load
     all zones anew.
     """
-    least = work.run.config.policy.fresh_from
+    policy = work.run.config.policy
+    least = policy.fresh_from
+    if wanted.front == policy.operator_zone or len(wanted.front) > _LONGEST_LABEL:
+        return None  # its canary has the origin in one label
     old = work.base.zones.get(wanted.front) if work.base else None
     if not least or len(table) < (least // 2 if old else least):
         return None
@@ -110,7 +115,8 @@ def _front(work: Work, wanted: Wanted, table: TableRows) -> Candidate | None:
         says = behind.Zones((behind.of_rows(table),))
         folder = work.run.store.folder(work.base)
         follow = behind.zones(wanted.behind, folder)
-        kept = list(fresh.still(rows.read(folder / old.rows_file), says, follow))
+        with suppress(RpzctlError):  # damaged: what they said is in the settled zone now
+            kept = list(fresh.still(rows.read(folder / old.rows_file), says, follow))
     return _fresh_candidate(work, wanted, tuple(kept))
 
 

@@ -280,7 +280,7 @@ def _decided(run: Run, base: Manifest | None, answer: Answer) -> Answer:
         if (
             found is not None
             and found.action == str(PASSTHRU)
-            and not (answer.excepted or origin in settled)
+            and not (origin in settled or (answer.excepted and answer.listed))
         ):
             break  # a fresh zone lets pass what no feed of the group lists any more
         if found is not None:

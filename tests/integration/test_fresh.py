@@ -1,6 +1,9 @@
 """A large feed group's two zones, on a live named: what changed bites in the small one."""
 
+import json
 import random
+
+import pytest
 
 from tests.integration.test_feeds import local
 from tests.integration.test_why import why
@@ -191,3 +194,28 @@ def test_what_a_row_owes_to_the_zones_behind_goes_with_it(site: Site) -> None:
     (site.home / "three.txt").write_bytes(text(["x.example"]))
     site.ok("sync")
     assert REAL == site.answer("n1.example")
+
+
+def test_an_origin_that_has_no_room_for_two_zones_has_one(site: Site) -> None:
+    site.setting(SETTING + f'suffix = "{"x" * 48}.rpz"')
+    local(site, "one", text(TEN), format="domains")
+    site.ok("sync")
+    origins = [zone["origin"] for zone in site.ok("status", "--json").json()["zones"]]
+    assert ["local.rpz", f"malware.{'x' * 48}.rpz"] == origins
+    assert "NXDOMAIN" == site.answer("n1.example")
+
+
+@pytest.mark.parametrize(
+    "names", ['{"ev il.example": [true, true]}', '{"n1.example": ["x", 0]}', "[]"]
+)
+def test_damaged_changes_are_sought_again(site: Site, names: str) -> None:
+    large(site)
+    one(site, [*TEN[2:], "new.example"])
+    site.ok("sync")
+    path = site.state / "ledger" / f"{SETTLED}.settled" / "one.changes"
+    between = json.dumps(json.loads(path.read_text())["between"])
+    path.write_text(f'{{"between": {between}, "names": {names}}}')
+    (site.home / "two.txt").write_bytes(text(["n0.example", "wide.example", "more.example"]))
+    site.ok("sync")
+    found = {"new.example": "NXDOMAIN", "more.example": "NXDOMAIN", "n1.example": REAL}
+    assert found == site.answers(found)
