@@ -51,4 +51,4 @@ def _is_large(candidate: Candidate) -> bool:
 
 def _emptied(candidate: Candidate) -> Candidate:
     rows = cast("TableRows", candidate.rows)
-    return candidate._replace(rows=replace(rows, frame=rows.frame.clear()), inputs="")
+    return candidate._replace(rows=replace(rows, frame=rows.frame.clear()))

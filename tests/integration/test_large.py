@@ -1,5 +1,6 @@
 """A large feed zone on a live named: it may take its time, and rules may not suffer from it."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,19 +8,24 @@ import time
 
 from rpzctl import first_load
 from rpzctl.store import SYNC_LOCK, Store
-from tests.servers import Site, find
+from tests.servers import Site, find, until
 
 MANY = 150_000
 
 
-def sync(site: Site, count: int) -> None:
-    """Sync a feed of `count` names."""
+def define(site: Site, count: int) -> None:
+    """Define a feed of `count` names."""
     feed = site.home / "many.txt"
     feed.write_text("".join(f"n{i}.example\n" for i in range(count)))
     (site.repo / "feeds" / "many.toml").write_text(
         f'url = "{feed.as_uri()}"\nformat = "domains"\nzone = "malware"\n'
         "subdomains = true\nenabled = true\n"
     )
+
+
+def sync(site: Site, count: int) -> None:
+    """Sync a feed of `count` names."""
+    define(site, count)
     site.ok("sync")
 
 
@@ -58,3 +64,21 @@ def test_a_block_is_waited_for_that_named_loads_after_a_large_feed_zone(site: Si
         site.ok("block", "evil.example.net")
     assert "NXDOMAIN" == site.answer("evil.example.net")
     assert ["malware.rpz", "local.rpz"] == loads(site)[-2:]
+
+
+def zones(site: Site) -> dict[str, int]:
+    """Return the published zones and how many rows they have."""
+    manifest = json.loads((site.output / "current" / "manifest.json").read_text())
+    return {origin: zone["rows"] for origin, zone in manifest["zones"].items()}
+
+
+def test_a_block_leaves_a_zone_alone_that_is_published_empty_first(site: Site) -> None:
+    define(site, MANY)
+    with subprocess.Popen(site.command("sync"), stdout=subprocess.DEVNULL) as child:
+        until(lambda: zones(site).get("malware.rpz") == 0, "the zone is announced")
+        child.kill()
+    site.ok("block", "evil.example.net")
+    assert 0 == zones(site)["malware.rpz"], "to drop it would make named read all zones anew"
+    site.ok("sync")
+    assert MANY == zones(site)["malware.rpz"]
+    assert "NXDOMAIN" == site.answer(f"n{MANY - 1}.example")
