@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import effect
 import inputs
 import resolver
 from measure import RPZCTL, Line, medians, timed
@@ -174,6 +175,8 @@ def main() -> None:
         more, most = feeds.measure(OUT / "six", count)
         lines += more
     lines += resolver.measure(OUT / "resolver", count)
+    if count >= PROMISED:  # a small zone is loaded at once either way
+        lines += effect.measure(OUT / "effect", count)
     named = subprocess.run(["named", "-v"], capture_output=True, text=True, check=False)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {_cores()} cores, ", end="")
