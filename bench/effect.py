@@ -28,6 +28,7 @@ def measure(home: Path, count: int) -> list[Line]:
     """Return the figures for a feed of `count` names on a named of its own."""
     listed = inputs.names(count)
     figures = []
+    home.mkdir(parents=True)
     for fresh in (True, False):
         with live_site(home / ("fresh" if fresh else "plain")) as site:
             site.setting(f"timeout = {_PATIENCE}\n[policy]\nfresh_from = {int(fresh)}")
