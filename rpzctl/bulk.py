@@ -30,7 +30,7 @@ from rpzctl.rpz import PASSTHRU
 from rpzctl.run import Run
 from rpzctl.snapshots import digest, read_as
 from rpzctl.store import Manifest, ZoneEntry, digest_of
-from rpzctl.wanted import Became, FreshPage, Report, Wanted, Work, ledgers
+from rpzctl.wanted import Became, FreshPage, Report, Wanted, Work, front_of, ledgers
 
 
 class Zones(NamedTuple):
@@ -68,8 +68,8 @@ def zones(run: Run, base: Manifest | None) -> Zones:
 
 def _zones_of(work: Work, group: Group, behind: tuple[Candidate, ...]) -> Became:
     config, base = work.run.config, work.base
-    origin, front = config.origin(group.name), config.fresh_origin(group.name)
-    there = [z for z in (front, origin) if base and z in base.zones]
+    origin = config.origin(group.name)
+    there = [z for z in (front_of(origin), origin) if base and z in base.zones]
     kept = tuple(Candidate(each, kept=base.zones[each]) for each in there) if base else ()
     lost = _lost(config, group, origin) if kept else []
     if lost:
@@ -84,7 +84,7 @@ def _zones_of(work: Work, group: Group, behind: tuple[Candidate, ...]) -> Became
     drawn = render.zone(work.env, "bind/rpz.zone.j2", config, origin, [action, PASSTHRU])
     settings = _settings(config, group, drawn, work.excepted)
     copies_now = {feed.name: f"{record.sha256}/{record.expires}" for feed, record in group.feeds}
-    wanted = Wanted(group, origin, front, action, drawn, settings, copies_now, behind)
+    wanted = Wanted(group, origin, action, drawn, settings, copies_now, behind)
     head = ledger.head(work.ledgers, origin)
     if not head.tells_of({each.origin: each.digest for each in kept}):
         head = Head()

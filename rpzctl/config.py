@@ -223,10 +223,6 @@ class Config(Typed):
         """Return the origin of a feed group's zone."""
         return Domain(f"{group}.{self.policy.suffix}")
 
-    def fresh_origin(self, group: str) -> Domain:
-        """Return the origin of the small zone in front of a large feed group's zone."""
-        return Domain(f"fresh.{self.origin(group)}")
-
 
 def find(given: Path | None) -> Path:
     """Return the configuration file to use.

@@ -57,8 +57,6 @@ class Wanted(NamedTuple):
 
     group: Group
     origin: Domain
-    front: Domain
-    """the origin of the fresh zone, if there is one"""
     action: Action
     drawn: render.Drawn
     settings: str
@@ -67,6 +65,11 @@ class Wanted(NamedTuple):
     """of which copy of each feed"""
     behind: tuple[Candidate, ...]
     """the feed zones that follow"""
+
+    @property
+    def front(self) -> Domain:
+        """The origin of the fresh zone, if there is one."""
+        return front_of(self.origin)
 
     @property
     def inputs(self) -> str:
@@ -100,3 +103,8 @@ class Became(NamedTuple):
 def ledgers(config: Config) -> Path:
     """Return the folder of the ledgers of feed zones."""
     return config.state / "ledger"
+
+
+def front_of(origin: str) -> Domain:
+    """Return the origin of the fresh zone in front of the zone `origin`."""
+    return Domain(f"fresh.{origin}")

@@ -31,7 +31,7 @@ from rpzctl.rules import Rule
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
 from rpzctl.store import Manifest, ZoneEntry
-from rpzctl.wanted import ledgers
+from rpzctl.wanted import front_of, ledgers
 
 Verdict = Literal["blocked", "allowed", "neither"]
 _FATES = {
@@ -225,7 +225,7 @@ def _listed(
     found, notes = [], []
     zones = dict(_feed_zones(feeds.run, base))
     for origin in _settled(zones):
-        ours = {o: zones[o].digest for o in (origin, f"fresh.{origin}") if o in zones}
+        ours = {o: zones[o].digest for o in (origin, front_of(origin)) if o in zones}
         if not ledger.head(folder, origin).tells_of(ours):
             notes.append(f"who lists what in {origin} is not known: 'rpzctl apply' writes it down")
         for each in ledger.listings(folder, origin, [name, *ancestors(name)]):
@@ -249,7 +249,7 @@ def _feed_zones(run: Run, base: Manifest | None) -> Iterator[tuple[str, ZoneEntr
 
 def _settled(zones: Mapping[str, ZoneEntry]) -> list[str]:
     """Return those of `zones` that are no fresh zone: a feed group has one ledger."""
-    fresh = {f"fresh.{origin}" for origin in zones}
+    fresh = {front_of(origin) for origin in zones}
     return [origin for origin in zones if origin not in fresh]
 
 
