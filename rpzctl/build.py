@@ -10,9 +10,10 @@ from rpzctl import check, process, render, serial, times
 from rpzctl.config import Config
 from rpzctl.errors import CheckFailed, RpzctlError
 from rpzctl.files import Digested, file_digest, link
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.plan import Candidate, Plan, zone_digest
 from rpzctl.rows import Diff
-from rpzctl.store import FRAGMENTS, SINKHOLE, Manifest, Store, ZoneEntry
+from rpzctl.store import FRAGMENTS, SINKHOLE, Store
 
 
 class Target(NamedTuple):

@@ -25,11 +25,11 @@ from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.feed_groups import Group
 from rpzctl.files import file_digest, to_disk
 from rpzctl.ledger import Head, Page
+from rpzctl.manifest import Manifest, ZoneEntry, digest_of
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.rpz import PASSTHRU
 from rpzctl.run import Run
 from rpzctl.snapshots import digest, read_as
-from rpzctl.store import Manifest, ZoneEntry, digest_of
 from rpzctl.wanted import Became, FreshPage, Report, Wanted, Work, front_of, ledgers
 
 

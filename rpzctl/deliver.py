@@ -8,13 +8,14 @@ from typing import NamedTuple
 from rpzctl import build, policy, times
 from rpzctl.errors import NotLive, RpzctlError
 from rpzctl.files import read_text
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import is_within
 from rpzctl.plan import Plan
 from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
 from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry
+from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Store
 
 SAMPLE = 12
 """rows of each zone and sort whose effect is proved by a question"""

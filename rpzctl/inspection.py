@@ -9,9 +9,10 @@ from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
 from rpzctl.files import file_digest, read_text
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.resolvers.verify import live_serials, serves
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, Manifest, ZoneEntry
+from rpzctl.store import FRAGMENTS
 
 
 class ZoneStatus(NamedTuple):

@@ -16,12 +16,13 @@ from rpzctl.build import Step, Target
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.files import read_text
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import Domain
 from rpzctl.plan import NOTHING, Candidate, Plan, ZoneChange, zone_change
 from rpzctl.rows import QuickRows
 from rpzctl.rpz import too_long
 from rpzctl.run import Run
-from rpzctl.store import SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry
+from rpzctl.store import SINKHOLE, SYNC_LOCK, Store
 
 if TYPE_CHECKING:
     from rpzctl import deliver

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from rpzctl.guards import Stop
+from rpzctl.manifest import Manifest, ZoneEntry, digest_of
 from rpzctl.render import Drawn
 from rpzctl.rows import Diff, Few, Rows
 from rpzctl.rpz import Row
-from rpzctl.store import Manifest, ZoneEntry, digest_of
 
 SAMPLE = 20
 Sign = Literal["+", "-", "~"]

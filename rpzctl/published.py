@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from rpzctl.manifest import ZoneEntry
 from rpzctl.names import Domain, ancestors, printable, sort_key
 from rpzctl.policy import Effect
 from rpzctl.rpz import PASSTHRU, Action, parse_action
-from rpzctl.store import ZoneEntry
 
 _SAYS = {
     ".": "nxdomain",

@@ -14,23 +14,20 @@ policy, and what was left half-built is swept away under the lock by the next ru
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from rpzctl import retention
 from rpzctl.errors import Locked, RpzctlError
 from rpzctl.files import ASIDE, file_digest, sync_folder, to_disk, write_aside
-from rpzctl.render import Frame
+from rpzctl.manifest import Manifest, ZoneEntry, read_manifest
 
-FORMAT = 1
 MANIFEST = "manifest.json"
 FRAGMENTS = ("options.conf", "zones.conf")
 SINKHOLE = "sinkhole"
@@ -41,66 +38,6 @@ _SMALL = 1 << 20
 """octets of a file that is read whole each time"""
 _TICK = 10_000_000
 """nanoseconds by which a zone file must be newer at least"""
-
-
-class ZoneEntry(NamedTuple):
-    """A zone in a generation. `span` is where its records stand in the file: start and length."""
-
-    origin: str
-    kind: Literal["policy", "sinkhole"]
-    file: str
-    serial: int
-    digest: str
-    """of the frame, the shapes and the rows: all that it says, apart from the serial"""
-    rows: int
-    frame: Frame
-    span: tuple[int, int]
-    rows_file: str | None = None
-    rows_digest: str = ""
-    sha256: str = ""
-    """of the zone file"""
-    inputs: str = ""
-    """digest of what a feed zone was made from; the same inputs need no work"""
-
-
-class Manifest(NamedTuple):
-    """What a generation is."""
-
-    generation: int
-    made: str
-    zones: Mapping[str, ZoneEntry]
-    """by origin; policy zones stand in order of precedence"""
-    sinkholes: tuple[str, ...] = ()
-    serials: Mapping[str, int] = MappingProxyType({})
-    """the highest serial that each zone ever had, also of zones that are gone"""
-
-    def text(self) -> str:
-        """Return the manifest as JSON text."""
-        zones = {
-            origin: {**zone._asdict(), "frame": zone.frame._asdict()}
-            for origin, zone in self.zones.items()
-        }
-        value = {"format": FORMAT, **self._asdict(), "zones": zones, "serials": dict(self.serials)}
-        return json.dumps(value, indent=1) + "\n"
-
-    @property
-    def policy_zones(self) -> list[str]:
-        """The origins of the policy zones in order of precedence."""
-        return [zone.origin for zone in self.zones.values() if zone.kind == "policy"]
-
-
-def _manifest(text: str) -> Manifest:
-    value = json.loads(text)
-    if value["format"] != FORMAT:
-        raise ValueError(f"format {value['format']}")
-    zones = {}
-    for origin, entry in value["zones"].items():
-        entry["frame"] = Frame(**entry["frame"])
-        entry["span"] = tuple(entry["span"])
-        zones[origin] = ZoneEntry(**entry)
-    return Manifest(
-        value["generation"], value["made"], zones, tuple(value["sinkholes"]), value["serials"]
-    )
 
 
 class Store(NamedTuple):
@@ -127,7 +64,7 @@ class Store(NamedTuple):
 
     def _read(self, path: Path) -> Manifest | None:
         try:
-            return _manifest(path.read_text(encoding="utf-8"))
+            return read_manifest(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except OSError as fault:
@@ -380,9 +317,3 @@ def _is_sound(path: Path, zone: ZoneEntry, *, thorough: bool) -> bool:
         return not (thorough or small) or file_digest(path) == zone.sha256
     except OSError:
         return False
-
-
-def digest_of(*parts: object) -> str:
-    """Return a digest of JSON-ready values."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -25,12 +25,12 @@ from rpzctl import (
 )
 from rpzctl.book import Book, read_book
 from rpzctl.catalogue import Feed
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import Domain, ancestors, is_within
 from rpzctl.rpz import BITS, PASSTHRU, SCOPES, Action, Kind, Scope
 from rpzctl.rules import Rule
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
-from rpzctl.store import Manifest, ZoneEntry
 from rpzctl.wanted import front_of, ledgers
 
 Verdict = Literal["blocked", "allowed", "neither"]

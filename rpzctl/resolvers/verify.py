@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from rpzctl.config import Sinkhole
 from rpzctl.errors import NotLive, RpzctlError
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.render import canary_name
 from rpzctl.resolvers import Answer, Question, Resolver
 from rpzctl.rpz import Action, Kind, Row, Scope
-from rpzctl.store import Manifest, ZoneEntry
 
 PROBE = "rpzctl-probe"
 _PAUSE = 0.003
