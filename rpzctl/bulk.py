@@ -17,7 +17,7 @@ from rpzctl import (
     copies,
     feed_groups,
     ledger,
-    pipeline,
+    planning,
     render,
 )
 from rpzctl.config import Config
@@ -162,14 +162,14 @@ def _settings(
 
 def judges_digest(config: Config) -> str:
     """Return a digest of what feeds are held against. Raises `UsageFault`."""
-    tops = pipeline.top_sites_file(config)
+    tops = planning.top_sites_file(config)
     try:
         top_sites = file_digest(tops) if tops else ""
     except OSError as fault:
         raise UsageFault(f"guards.top_sites: cannot read {tops}: {fault.strerror}") from None
     return digest_of(
-        sorted(pipeline.protected(config).names),
-        digest(pipeline.suffix_list(config).text),
+        sorted(planning.protected(config).names),
+        digest(planning.suffix_list(config).text),
         top_sites,
     )
 
@@ -219,7 +219,7 @@ def prebuilt(
                 beside.submit(build.check_written, candidate, entries[candidate.origin], folder)
                 for candidate in fresh
             ]
-            saved = pipeline.saved_rows(run.store, base)
+            saved = planning.saved_rows(run.store, base)
             ready = [c._replace(change=zone_change(c, base, saved)) for c in candidates]
             findings = [
                 finding

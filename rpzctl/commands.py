@@ -40,7 +40,7 @@ def change_rules(
 
     def edit(book: Book) -> Book:
         changed, found = change(book)
-        results.extend(found)
+        results[:] = found  # the last is that on the rule files, also while a policy is held
         return changed
 
     outcome = None

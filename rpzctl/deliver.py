@@ -80,6 +80,10 @@ def finish(run: Run, pending: Pending) -> None:
     except BaseException as cause:
         with run.store.lock(max(run.wait, _PATIENCE)):
             current = run.store.current() or pending.manifest
+            if current.held:
+                raise NotLive(
+                    f"{cause}; {current.held.text()}: that stays", fix="rpzctl status"
+                ) from cause
             later = current.generation != pending.manifest.generation
             raise _undone(
                 run, pending.good, current, cause, everything=True, keep_rules=later
@@ -218,7 +222,13 @@ def _undone(
             else build.content(store, good)
         )
         with store.aside() as folder:
-            restored = build.rebuild(run.config, store, wanted, failed, folder, run.now)
+            made = build.rebuild(run.config, store, wanted, failed, folder, run.now)
+            restored = made._replace(
+                cause=run.cause._replace(what=f"put back {good.generation}", why=fault.message),
+                of=0 if keep_rules else good.of or good.generation,
+                held=good.held,
+                feeds=good.feeds,
+            )
             store.publish(folder, restored)
         state = f"the previous policy is published again, as generation {restored.generation}"
         zones = _load(run, failed, restored)

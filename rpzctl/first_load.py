@@ -41,7 +41,7 @@ def announce(run: Run, base: Manifest | None, candidates: Sequence[Candidate]) -
         else c
         for c in candidates
     ]
-    pipeline.apply(run, feeds=lambda _: first)
+    pipeline.apply(run, feeds=lambda _: first, passing=True)
     return True
 
 

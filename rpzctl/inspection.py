@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpzctl import build, catalogue, check, feed_groups, guards, pipeline, sync, times
+from rpzctl import build, catalogue, check, feed_groups, guards, planning, sync, times
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
@@ -184,14 +184,14 @@ def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
 def _rules(run: Run, book: Book) -> list[Finding]:
     """Judge all rules, and carry the templates out once."""
     try:
-        target, made = pipeline.make_target(run, book, run.store.current(), None)
+        target, made = planning.make_target(run, book, run.store.current(), None)
     except RpzctlError as fault:
         return [error("policy", run.config.repo, line) for line in (fault.message, *fault.details)]
     found = [
         error("guard", book.where(rule), stop.text(), "or --force")
         for rule in made.rules
         for stop in guards.judge(
-            [rule], pipeline.suffix_list(run.config), pipeline.protected(run.config)
+            [rule], planning.suffix_list(run.config), planning.protected(run.config)
         )
     ]
     found += [

@@ -31,6 +31,43 @@ class ZoneEntry(NamedTuple):
     """digest of what a feed zone was made from; the same inputs need no work"""
 
 
+class Cause(NamedTuple):
+    """Who made a generation, by what, and why."""
+
+    what: str = ""
+    """the command in short: ``block evil.example``, ``sync``, ``rollback 4``"""
+    by: str = ""
+    why: str = ""
+    """reason and ticket, as people gave them"""
+    commit: str = ""
+    """of the policy repo that it was made from; empty where there is none"""
+    dirty: bool = False
+    """the policy repo said something that is not in that commit"""
+
+
+class Hold(NamedTuple):
+    """An old policy that was put back by a person, and stays until one says otherwise."""
+
+    of: int
+    """the generation whose content it is"""
+    by: str
+    at: str
+    why: str = ""
+
+    def text(self) -> str:
+        """Return it for people."""
+        why = f": {self.why}" if self.why else ""
+        return f"the policy of generation {self.of} is held since {self.at}, by {self.by}{why}"
+
+
+class Moved(NamedTuple):
+    """How many rows of a zone a generation changed."""
+
+    added: int
+    removed: int
+    changed: int
+
+
 class Manifest(NamedTuple):
     """What a generation is."""
 
@@ -41,6 +78,17 @@ class Manifest(NamedTuple):
     sinkholes: tuple[str, ...] = ()
     serials: Mapping[str, int] = MappingProxyType({})
     """the highest serial that each zone ever had, also of zones that are gone"""
+    cause: Cause = Cause()
+    of: int = 0
+    """the generation whose content it is again; 0: its own"""
+    held: Hold | None = None
+    """set from a rollback until the next explicit apply"""
+    passing: bool = False
+    """a step on the way to the next generation, nothing to go back to"""
+    moved: Mapping[str, Moved] = MappingProxyType({})
+    """how the zones that differ from the generation before differ, by origin"""
+    feeds: Mapping[str, str] = MappingProxyType({})
+    """the SHA-256 of each feed's copy that it was made from"""
 
     def text(self) -> str:
         """Return the manifest as JSON text."""
@@ -48,7 +96,16 @@ class Manifest(NamedTuple):
             origin: {**zone._asdict(), "frame": zone.frame._asdict()}
             for origin, zone in self.zones.items()
         }
-        value = {"format": FORMAT, **self._asdict(), "zones": zones, "serials": dict(self.serials)}
+        value = {
+            "format": FORMAT,
+            **self._asdict(),
+            "zones": zones,
+            "serials": dict(self.serials),
+            "cause": self.cause._asdict(),
+            "held": self.held._asdict() if self.held else None,
+            "moved": {origin: moved._asdict() for origin, moved in self.moved.items()},
+            "feeds": dict(self.feeds),
+        }
         return json.dumps(value, indent=1) + "\n"
 
     @property
@@ -58,8 +115,9 @@ class Manifest(NamedTuple):
 
 
 def read_manifest(text: str) -> Manifest:
-    """Return the manifest that `Manifest.text` gave. Raises what shows that it is another text:
-    `ValueError`, `KeyError`, `TypeError`, `AttributeError`.
+    """Return the manifest that `Manifest.text` gave.
+
+    Raises `ValueError`, `KeyError`, `TypeError`, `AttributeError` for another text.
     """
     value = json.loads(text)
     if value["format"] != FORMAT:
@@ -69,8 +127,20 @@ def read_manifest(text: str) -> Manifest:
         entry["frame"] = Frame(**entry["frame"])
         entry["span"] = tuple(entry["span"])
         zones[origin] = ZoneEntry(**entry)
+    held = value.get("held")
+    moved = value.get("moved") or {}
     return Manifest(
-        value["generation"], value["made"], zones, tuple(value["sinkholes"]), value["serials"]
+        generation=value["generation"],
+        made=value["made"],
+        zones=zones,
+        sinkholes=tuple(value["sinkholes"]),
+        serials=value["serials"],
+        cause=Cause(**value.get("cause") or {}),
+        of=value.get("of") or 0,
+        held=Hold(**held) if held else None,
+        passing=bool(value.get("passing")),
+        moved={origin: Moved(**counts) for origin, counts in moved.items()},
+        feeds=value.get("feeds") or {},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from rpzctl.guards import Stop
-from rpzctl.manifest import Manifest, ZoneEntry, digest_of
+from rpzctl.manifest import Manifest, Moved, ZoneEntry, digest_of
 from rpzctl.render import Drawn
 from rpzctl.rows import Diff, Few, Rows
 from rpzctl.rpz import Row
@@ -48,6 +48,12 @@ class ZoneChange(NamedTuple):
     frame_changed: bool
     rows: int
     digest: str
+
+    def moved(self) -> Moved:
+        """Return how many rows change."""
+        if self.status == "removed":
+            return Moved(0, self.rows, 0)
+        return Moved(len(self.diff.added), len(self.diff.removed), len(self.diff.changed))
 
     def value(self, limit: int | None = SAMPLE) -> dict[str, Any]:
         """Return the change as a JSON-ready document with at most `limit` rows of each sort."""

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from rpzctl import retention
+from rpzctl import book, retention
 from rpzctl.errors import Locked, RpzctlError
 from rpzctl.files import ASIDE, file_digest, sync_folder, to_disk, write_aside
 from rpzctl.manifest import Manifest, ZoneEntry, read_manifest
@@ -232,7 +232,7 @@ class Store(NamedTuple):
         self._newer_than_loaded(folder, manifest)
         self._remember(manifest)
         folder.chmod(0o755)
-        to_disk(folder)
+        to_disk(folder, private=book.FILES)
         if final.exists():  # built once, never flipped to: a run that was killed here
             shutil.rmtree(final)
         folder.rename(final)

@@ -21,6 +21,7 @@ from rpzctl import (
     judging,
     network_guards,
     pipeline,
+    planning,
     snapshots,
     times,
 )
@@ -153,7 +154,7 @@ def apply(run: Run) -> Outcome:
 
 def plan(run: Run) -> Plan:
     """Return what `apply` would change."""
-    return pipeline.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
+    return planning.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
 
 
 def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:

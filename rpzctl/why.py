@@ -16,8 +16,8 @@ from rpzctl import (
     exceptions,
     feed_groups,
     ledger,
-    pipeline,
     places,
+    planning,
     policy,
     published,
     rows,
@@ -206,7 +206,7 @@ def _rules(book: Book, chain: set[Domain]) -> Iterator[tuple[str, Rule]]:
 def _excepted(feeds: _Feeds, name: Domain) -> Iterator[Said]:
     """Give the exceptions of feeds that cover `name`."""
     store = feed_groups.snapshots(feeds.run.config)
-    suffixes = pipeline.suffix_list(feeds.run.config)
+    suffixes = planning.suffix_list(feeds.run.config)
     for feed, _ in feeds.known.values():
         if not feed.exceptions:
             continue

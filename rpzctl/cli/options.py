@@ -1,5 +1,6 @@
 """Options that several commands share, and what they are turned into."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,20 +41,34 @@ def run_of(
     stage: Callable[[str], None] | None = None,
 ) -> "Run":
     """Return what the pipeline needs to know, the clock read."""
+    from rpzctl.manifest import Cause
     from rpzctl.resolvers.bind import Bind
     from rpzctl.run import Run
 
     config = config_of(ctx)
-    more = {"stage": stage} if stage else {}
-    return Run(
+    run = Run(
         config=config,
         now=datetime.now(UTC),
         resolvers=tuple(Bind(settings) for settings in config.resolver),
         wait=wait,
         force=force,
         reload=reload,
-        **more,
+        cause=Cause(ctx.info_name or "", invoker()),
     )
+    return run._replace(stage=stage) if stage else run
+
+
+def invoker() -> str:
+    """Return who asks: the user behind sudo or doas, or the one whose process this is."""
+    import pwd
+
+    behind = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER")
+    if behind and behind.isprintable():
+        return behind
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def complete_feed(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -1,6 +1,5 @@
 """block, allow, unblock, unallow, list: the operator's own rules."""
 
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from rpzctl.cli.options import (
     complete_allowed,
     complete_blocked,
     config_of,
+    invoker,
     run_of,
 )
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rpzctl import commands
     from rpzctl.edits import Subject
     from rpzctl.rules import Rule, Verb
+    from rpzctl.run import Run
 
 _PASTED = "As pasted: URLs, evil[.]example, upper case, Unicode. *.NAME: only what is below."
 Names = Annotated[
@@ -204,19 +205,16 @@ def _rule(
         until = times.expiry(expires, now) if expires is not None else None
     except ValueError as fault:
         raise UsageFault(f"--expires: {fault}") from None
-    who = by or os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or _user()
     return Rule(
-        verb, Domain(""), reason=reason, ticket=ticket, by=who, at=now, expires=until, forced=force
+        verb,
+        Domain(""),
+        reason=reason,
+        ticket=ticket,
+        by=by or invoker(),
+        at=now,
+        expires=until,
+        forced=force,
     )
-
-
-def _user() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
 
 
 def _subjects(names: list[str] | None, source: str | None, *, exact: bool) -> "list[Subject]":
@@ -252,7 +250,7 @@ def _add(
 ) -> None:
     from rpzctl import commands, edits
 
-    run = run_of(ctx, wait=wait, force=like.forced)
+    run = _caused(run_of(ctx, wait=wait, force=like.forced), like, subjects)
     done = commands.change_rules(
         run,
         like.verb,
@@ -273,7 +271,7 @@ def _remove(
 ) -> None:
     from rpzctl import commands, edits
 
-    run = run_of(ctx, wait=wait)
+    run = _caused(run_of(ctx, wait=wait), None, subjects)
     done = commands.change_rules(
         run,
         verb,
@@ -281,6 +279,17 @@ def _remove(
         apply=not record,
     )
     _tell(done, [r.title for r in run.resolvers], as_json=as_json)
+
+
+def _caused(run: "Run", like: "Rule | None", subjects: "list[Subject]") -> "Run":
+    """Return `run` with what is asked, by whom, and why."""
+    names = [subject.shown for subject in subjects]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    cause = run.cause._replace(what=f"{run.cause.what} {names[0]}{more}")
+    if like is not None:
+        why = " ".join(part for part in (like.ticket, like.reason) if part)
+        cause = cause._replace(by=like.by or cause.by, why=why)
+    return run._replace(cause=cause)
 
 
 _SAID = {
