@@ -203,6 +203,8 @@ def rebuild(
         later = failed.zones.get(origin)
         if later is not None and later.serial == entry.serial:
             zones[origin] = link_zone(entry, source, folder)
+        elif later is not None and later.digest == entry.digest:
+            zones[origin] = link_zone(later, store.folder(failed), folder)
         else:
             number = next_serial(config, store, failed, origin, now)
             zones[origin] = restamp_zone(entry, source, folder, number)

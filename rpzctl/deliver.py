@@ -80,9 +80,10 @@ def finish(run: Run, pending: Pending) -> None:
     except BaseException as cause:
         with run.store.lock(max(run.wait, _PATIENCE)):
             current = run.store.current() or pending.manifest
-            if current.held:
+            if current.held != pending.manifest.held:
                 raise NotLive(
-                    f"{cause}; {current.held.text()}: that stays", fix="rpzctl status"
+                    f"{cause}; but somebody went back meanwhile, and that stays",
+                    fix="rpzctl status",
                 ) from cause
             later = current.generation != pending.manifest.generation
             raise _undone(

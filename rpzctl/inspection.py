@@ -9,7 +9,7 @@ from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
 from rpzctl.files import file_digest, read_text
-from rpzctl.manifest import Manifest, ZoneEntry
+from rpzctl.manifest import Hold, Manifest, ZoneEntry
 from rpzctl.resolvers.verify import live_serials, serves
 from rpzctl.run import Run
 from rpzctl.store import FRAGMENTS
@@ -63,6 +63,8 @@ class Status(NamedTuple):
     expired: int
     pending: bool
     """the rules or settings say something else than what is published"""
+    held: Hold | None
+    """an earlier policy stays until a person ends that"""
     problems: tuple[str, ...]
     feeds: tuple[FeedStatus, ...]
 
@@ -78,6 +80,7 @@ class Status(NamedTuple):
             "live": self.live,
             "zones": [{**zone._asdict(), "is_live": zone.is_live} for zone in self.zones],
             "feeds": [feed._asdict() for feed in self.feeds],
+            "held": self.held._asdict() if self.held else None,
             "problems": list(self.problems),
         }
 
@@ -130,6 +133,7 @@ def status(run: Run) -> Status:
         allowed=sum(rule.verb == "allow" for rule in in_force),
         expired=len(rules) - len(in_force),
         pending=bool(book) and _pending(run, problems),
+        held=current.held if current else None,
         problems=tuple(problems),
         feeds=tuple(feeds),
     )

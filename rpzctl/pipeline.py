@@ -35,6 +35,8 @@ class Outcome(NamedTuple):
     serials: Mapping[str, int] = MappingProxyType({})
     """of the zones that are new in this generation"""
     warnings: tuple[str, ...] = ()
+    released: Hold | None = None
+    """this ended what was held"""
     held: Hold | None = None
     """an old policy is held: rules and feeds are not published, but for single rules on top"""
 
@@ -180,7 +182,7 @@ def _as_published(
     if not (run.reload and run.resolvers):
         return done
     try:
-        drifted = _ready(run, base, everything=everything)
+        drifted = ready(run, base, everything=everything)
     except RpzctlError as fault:
         if edit is None:
             raise
@@ -201,7 +203,7 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
         # DNS is imported and asked while named-checkzone reads.
         from rpzctl import deliver
 
-        drifted = _ready(run, step.base, everything=change.everything)
+        drifted = ready(run, step.base, everything=change.everything)
         findings = build.finish_checks(step, change.plan, manifest, folder, checks)
         build.refuse(findings)
         run.stage("publishing")
@@ -215,7 +217,8 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
                     pending = deliver.start(run, change.served, manifest, expect, good, drifted)
                 else:
                     deliver.bring(run, change.served, manifest, expect, good, drifted)
-    store.prune(run.config.policy.keep, run.config.policy.keep_days, run.now)
+    if change.everything or not store.is_held(SYNC_LOCK):  # a sync may read what it began from
+        store.prune(run.config.policy.keep, run.config.policy.keep_days, run.now)
     old = step.base.zones if step.base else {}
     done = Outcome(
         change.plan,
@@ -225,6 +228,7 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
         serials={o: z.serial for o, z in manifest.zones.items() if old.get(o) != z},
         warnings=tuple(f.text() for f in findings if f.severity == "warning"),
         held=change.held,
+        released=run.release if step.base and step.base.held and not change.held else None,
     )
     return done, pending
 
@@ -245,7 +249,7 @@ def _marked(run: Run, made: Manifest, step: Step, change: Change) -> Manifest:
     )
 
 
-def _ready(run: Run, base: Manifest | None, *, everything: bool) -> list[str]:
+def ready(run: Run, base: Manifest | None, *, everything: bool) -> list[str]:
     """Make sure that the resolvers can take a change; return the published zones they do not serve.
 
     The quick lane asks for the operator's zone alone. Raises `RpzctlError` when a resolver
