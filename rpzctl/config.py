@@ -167,6 +167,9 @@ class ResolverSettings(Typed):
     """port of its control channel"""
     rndc_key: Path = Path("/etc/bind/rndc.key")
     """the file that rndc is given as -k"""
+    rndc_timeout: Annotated[float, Between(above=0, most=3600)] = 60.0
+    """seconds until a command of rndc must have ended; it only starts loads, but a reconfig of many
+    zones takes some"""
     named_conf: Path = Path("/etc/bind/named.conf")
     """the configuration that holds the two includes; checked before each change of fragments"""
     timeout: Annotated[float, Between(above=0, most=3600)] = 10.0
