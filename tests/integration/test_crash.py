@@ -176,3 +176,28 @@ def test_a_killed_rollback_is_whole_or_not_at_all(site: Site) -> None:
     passes_the_tools(site)
     recovers(site)
     assert {"one.example", "two.example"} <= set(recorded(site)), "no rule is lost"
+
+
+@pytest.mark.slow
+def test_kill_at_two_hundred_moments(site: Site) -> None:
+    site.ok("block", "held.example")
+    for number in range(200):
+        match number % 4:
+            case 0:
+                kill_somewhere(site, "block", f"m{number}.example")
+            case 1:
+                with site.block_list.open("a") as file:
+                    file.write(f"a{number}.example\n")
+                kill_somewhere(site, "apply")
+            case 2:
+                kill_somewhere(site, "rollback", within=0.4)
+            case _:
+                kill_somewhere(site, "unblock", f"m{number - 3}.example")
+        is_complete(site)
+        assert "held.example" in recorded(site)
+        if number % 20 == 19:
+            site.named.stop()
+            site.named.start()
+            recovers(site)
+            passes_the_tools(site)
+    assert {f"a{number}.example" for number in range(1, 200, 4)} <= set(recorded(site))
