@@ -19,6 +19,9 @@ Domain = NewType("Domain", str)
 LABEL = r"[a-z0-9_-]{1,63}"
 LAST_LABEL = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 MAX_LENGTH = 253
+RESERVED = "rpz-"
+"""begins the last label of owners that are no names: ``32.1.2.0.192.rpz-ip`` in a policy zone is a
+trigger on an address. A list of names that could say so would block half of the internet."""
 
 _NAME = re.compile(rf"(?:{LABEL}\.)*{LAST_LABEL}\Z", re.ASCII)
 _LABEL = re.compile(rf"{LABEL}\Z", re.ASCII)
@@ -68,7 +71,7 @@ def parse(text: str) -> Domain:
     name = text.lower() if text.isascii() else _to_ascii(text)
     if name.endswith(".") and name != ".":
         name = name[:-1]
-    if len(name) <= MAX_LENGTH and _NAME.match(name):
+    if len(name) <= MAX_LENGTH and _NAME.match(name) and not _is_reserved(name):
         return Domain(name)
     raise NameFault(_reason(name))
 
@@ -117,7 +120,13 @@ def _reason(name: str) -> str:  # noqa: PLR0911 - one return for each reason
             return f"has a label of {len(label)} octets; 63 is the most"
     if len(name) > MAX_LENGTH:
         return f"is {len(name)} octets long; {MAX_LENGTH} is the most"
+    if _is_reserved(name):
+        return "is no name but the syntax of a policy zone for another trigger"
     return "its last label is not that of a domain (it begins or ends wrongly, or is a number)"
+
+
+def _is_reserved(name: str) -> bool:
+    return name.rpartition(".")[2].startswith(RESERVED)
 
 
 def _is_address(text: str) -> bool:
