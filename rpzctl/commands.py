@@ -7,7 +7,7 @@ from rpzctl import pipeline
 from rpzctl.book import Book
 from rpzctl.edits import Result
 from rpzctl.pipeline import Outcome
-from rpzctl.rules import Verb
+from rpzctl.rule import Verb
 from rpzctl.run import Run
 
 

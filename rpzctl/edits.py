@@ -9,7 +9,7 @@ from rpzctl.book import Book
 from rpzctl.errors import Refused, UsageFault
 from rpzctl.names import Domain, NameFault, ancestors, paste, printable, to_unicode
 from rpzctl.rpz import Scope
-from rpzctl.rules import Rule, Verb, subject_text
+from rpzctl.rule import Rule, Verb, checked, subject_text
 
 Status = Literal["recorded", "changed", "already", "removed", "absent"]
 
@@ -105,7 +105,7 @@ def add(
     for subject in subjects:
         try:
             scope = subject.scope or Scope.SUBTREE
-            rule = rules.checked(like._replace(name=subject.name, scope=scope))
+            rule = checked(like._replace(name=subject.name, scope=scope))
         except ValueError as fault:
             raise UsageFault(f"{subject.shown}: {fault}") from None
         opposite = other.rules.get(rule.subject)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from rpzctl.errors import Refused
 from rpzctl.names import Domain, NameFault, ancestors, is_within, parse
 from rpzctl.rpz import Scope
-from rpzctl.rules import Rule
+from rpzctl.rule import Rule
 from rpzctl.suffixes import Suffixes
 
 

@@ -23,7 +23,7 @@ from rpzctl.cli.options import (
 if TYPE_CHECKING:
     from rpzctl import commands
     from rpzctl.edits import Subject
-    from rpzctl.rules import Rule, Verb
+    from rpzctl.rule import Rule, Verb
     from rpzctl.run import Run
 
 _PASTED = "As pasted: URLs, evil[.]example, upper case, Unicode. *.NAME: only what is below."
@@ -195,7 +195,7 @@ def _rule(
     from rpzctl import times
     from rpzctl.errors import UsageFault
     from rpzctl.names import Domain
-    from rpzctl.rules import Rule
+    from rpzctl.rule import Rule
 
     now = datetime.now(UTC).replace(microsecond=0)
     for option, text in (("--reason", reason), ("--ticket", ticket), ("--by", by)):

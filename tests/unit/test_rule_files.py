@@ -10,7 +10,8 @@ from rpzctl.book import Book, read_book, written
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.names import Domain
 from rpzctl.rpz import Scope
-from rpzctl.rules import Rule, RuleFile, parse_text, put_back, read, with_rules, without, write
+from rpzctl.rule import Rule
+from rpzctl.rules import RuleFile, parse_text, put_back, read, with_rules, without, write
 
 PATH = Path("policy/block.list")
 FILE = """\

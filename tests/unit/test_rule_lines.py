@@ -8,7 +8,8 @@ import pytest
 from rpzctl.errors import UsageFault
 from rpzctl.names import Domain
 from rpzctl.rpz import Action, Kind, Scope
-from rpzctl.rules import Rule, Verb, parse_line, parse_text, read
+from rpzctl.rule import Rule, Verb, parse_line
+from rpzctl.rules import parse_text, read
 
 EVIL = Domain("evil.example")
 PATH = Path("policy/block.list")
