@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
+from rpzctl import triggers
 from rpzctl.errors import UsageFault
 from rpzctl.names import Domain, NameFault, parse
 from rpzctl.rpz import Action, parse_action
@@ -38,7 +39,15 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        return triggers.shown(triggers.network(text))
+    except NameFault as fault:
+        raise ValueError(str(fault)) from None
+
+
 Name = Annotated[str, _domain]
+Network = Annotated[str, _network]
 ActionText = Annotated[str, _action_text]
 Line = Annotated[str, _one_line]
 Port = Annotated[int, Between(1, 65535)]
@@ -127,6 +136,8 @@ class Guards(Typed):
 
     protect: tuple[Name, ...] = ()
     """own domains, the resolver's names: each with all that is below it"""
+    networks: tuple[Network, ...] = ()
+    """own networks: no rule on addresses takes them without --force"""
     shipped: bool = True
     """also the list that comes with rpzctl: root and TLD servers, OCSP, NTP, captive portals"""
     top_sites: Path | None = None

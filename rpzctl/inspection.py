@@ -194,9 +194,7 @@ def _rules(run: Run, book: Book) -> list[Finding]:
     found = [
         error("guard", book.where(rule), stop.text(), "or --force")
         for rule in made.rules
-        for stop in guards.judge(
-            [rule], planning.suffix_list(run.config), planning.protected(run.config)
-        )
+        for stop in planning.judged_rules(run.config, [rule])
     ]
     found += [
         error("contradiction", book.where(block), f"contradicts 'allow {allow.shown()}'")

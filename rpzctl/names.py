@@ -108,8 +108,8 @@ def _reason(name: str) -> str:  # noqa: PLR0911 - one return for each reason
         return "is empty"
     if any(c.isspace() for c in name):
         return "has a space or line break inside"
-    if _is_address(name):
-        return "is an IP address, not a name; rules on addresses are not supported yet"
+    if is_address(name):
+        return "is an IP address, not a name"
     for label in name.split("."):
         if not label:
             return "has an empty label (two dots together, or a dot in front)"
@@ -129,7 +129,8 @@ def _is_reserved(name: str) -> bool:
     return name.rpartition(".")[2].startswith(RESERVED)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Tell whether `text` has the form of an address or a prefix."""
     candidate = text.strip("[]").partition("%")[0]
     candidate = candidate.partition("/")[0]
     if _IPV4_LIKE.match(candidate):
@@ -147,6 +148,17 @@ def paste(text: str) -> Pasted:
     Raises `NameFault`. A URL gives its host; that the path was dropped is in the note. An
     e-mail address is not guessed at, nor an address.
     """
+    host, note = host_of(text)
+    below_only = host.startswith("*.")
+    name = parse(host[2:] if below_only else host)
+    return Pasted(name, below_only, note)
+
+
+def host_of(text: str) -> tuple[str, str | None]:
+    """Return the host, an address or a prefix, too, in what people paste, and what to tell.
+
+    Raises `NameFault`.
+    """
     body = text.strip()
     if any(not c.isprintable() for c in body):
         raise NameFault("has a control character inside")
@@ -155,17 +167,16 @@ def paste(text: str) -> Pasted:
         body = pattern.sub(plain, body)
     is_url = _SCHEME.match(body)
     host = body[is_url.end() :] if is_url else body
+    if not is_url and is_address(host):  # a prefix, too: its slash begins no path
+        return host, None
     host, path = _split_path(host)
     if "@" in host:
         if not is_url:
             raise NameFault("looks like an e-mail address; give the domain alone")
         host = host.rpartition("@")[2]
-    if not _is_address(host):
+    if not is_address(host):
         host = _PORT.sub("", host)
-    below_only = host.startswith("*.")
-    name = parse(host[2:] if below_only else host)
-    note = f"only the host counts, not the path {printable(path, 40)}" if path else None
-    return Pasted(name, below_only, note)
+    return host, f"only the host counts, not the path {printable(path, 40)}" if path else None
 
 
 def _unwrap(text: str) -> str:

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from rpzctl import times
-from rpzctl.names import Domain, NameFault, parse, printable
+from rpzctl.names import Domain, NameFault, is_address, parse, printable
 from rpzctl.rpz import Action, Scope, parse_action
+from rpzctl.triggers import ADDRESSES, Trigger, is_other, owner_of, subject, trigger_of
 
 Verb = Literal["block", "allow"]
 Via = Literal["rpz", "zone"]
@@ -20,16 +21,17 @@ Via = Literal["rpz", "zone"]
 WORDS = re.compile(r'[^\s"#=]+="(?:[^"\\]|\\.)*"|[^\s"#]+|#.*|\S')
 _BARE = re.compile(r"[^\s\"#\\]+\Z")
 _KEYS: dict[Verb, tuple[str, ...]] = {
-    "block": ("action", "via", "reason", "ticket", "by", "at", "expires", "forced"),
-    "allow": ("reason", "ticket", "by", "at", "expires", "forced"),
+    "block": ("action", "via", "reason", "ticket", "by", "at", "expires", "forced", "trigger"),
+    "allow": ("reason", "ticket", "by", "at", "expires", "forced", "trigger"),
 }
 
 
 class Rule(NamedTuple):
-    """What an operator decided about a name."""
+    """What an operator decided about a name, an address or a network."""
 
     verb: Verb
     name: Domain
+    """or the owner of another trigger: see `rpzctl.triggers`"""
     scope: Scope = Scope.SUBTREE
     action: Action | None = None
     """None: the configured default."""
@@ -41,6 +43,12 @@ class Rule(NamedTuple):
     expires: datetime | None = None
     forced: bool = False
     """A person overrode the guards for this rule."""
+
+    @property
+    def trigger(self) -> Trigger | None:
+        """Which trigger the rule is, where that does not go without saying."""
+        trigger = trigger_of(self.name)
+        return None if trigger in {Trigger.QNAME, Trigger.RESPONSE_IP} else trigger
 
     @property
     def subject(self) -> tuple[Domain, Scope]:
@@ -68,7 +76,8 @@ class Rule(NamedTuple):
         """Return the rule as a JSON-ready document."""
         return {
             "verb": self.verb,
-            "name": self.name,
+            "name": subject(self.name).text,
+            "trigger": str(trigger_of(self.name)),
             "scope": str(self.scope),
             "action": str(self.action) if self.action else None,
             "via": self.via if self.verb == "block" else None,
@@ -82,7 +91,12 @@ class Rule(NamedTuple):
 
 
 def subject_text(name: Domain, scope: Scope) -> str:
-    """Return ``name``, ``name exact`` or ``*.name``."""
+    """Return ``name``, ``name exact`` or ``*.name``; an address or a prefix as it is."""
+    if is_other(name):
+        told = subject(name)
+        if told.trigger in ADDRESSES:
+            return told.text
+        name = Domain(told.text)
     if scope is Scope.BELOW:
         return "*." + name
     return f"{name} exact" if scope is Scope.EXACT else name
@@ -112,10 +126,7 @@ def parse_line(line: str, verb: Verb, known: Attributes | None = None) -> Rule |
     if not words:
         return None
     below = words[0].startswith("*.")
-    try:
-        name = parse(words[0][2:] if below else words[0])
-    except NameFault as fault:
-        raise ValueError(f"the name {fault}") from None
+    plain = _name(words[0][2:] if below else words[0])
     scope = Scope.BELOW if below else Scope.SUBTREE
     rest = words[1:]
     if rest and rest[0] == "exact":
@@ -127,8 +138,48 @@ def parse_line(line: str, verb: Verb, known: Attributes | None = None) -> Rule |
         values = _attributes(rest, verb)
         if known is not None:
             known[tuple(rest)] = values
-    rule = Rule(verb, name, scope, **values)
-    return checked(rule) if rule.via == "zone" else rule
+    if plain is not None and "trigger" not in values:
+        rule = Rule(verb, plain, scope, **values)
+        return checked(rule) if rule.via == "zone" else rule
+    return _other(verb, words[0], scope, dict(values))
+
+
+def _name(text: str) -> Domain | None:
+    """Return the name that `text` is, None for an address. Raises ValueError."""
+    try:
+        return parse(text)  # an address never is one
+    except NameFault as fault:
+        if is_address(text):
+            return None
+        raise ValueError(f"the name {fault}") from None
+
+
+def _other(verb: Verb, text: str, scope: Scope, values: dict[str, Any]) -> Rule:
+    """Return a rule whose trigger is said, or is an address."""
+    given = None if scope is Scope.SUBTREE else scope
+    try:
+        name, meant = named(text, values.pop("trigger", None), given)
+    except NameFault as fault:
+        raise ValueError(f"{printable(text, 60)} {fault}") from None
+    return checked(Rule(verb, name, meant or Scope.SUBTREE, **values))
+
+
+def named(text: str, trigger: Trigger | None, scope: Scope | None) -> tuple[Domain, Scope | None]:
+    """Return the owner and the scope of a rule on what `text` says: a name, an address, a prefix.
+
+    `trigger` None: that of names, or for an address that of answers. Raises `NameFault`.
+    """
+    address = is_address(text)
+    if trigger is None:
+        trigger = Trigger.RESPONSE_IP if address else Trigger.QNAME
+    if address != (trigger in ADDRESSES):
+        wants = "an address or a prefix" if trigger in ADDRESSES else "a name"
+        raise NameFault(f"is not {wants}, of which a {trigger} rule speaks")
+    if not address:
+        return owner_of(text.removeprefix("*."), trigger), scope
+    if scope is not None:
+        raise NameFault("is an address: 'exact' and '*.' are for names")
+    return owner_of(text, trigger), Scope.EXACT
 
 
 def _attributes(words: list[str], verb: Verb) -> dict[str, Any]:
@@ -157,6 +208,10 @@ def _value(key: str, text: str) -> object:  # noqa: C901 - one branch for each k
         raise ValueError(f"{key} has a control character")
     if key == "action":
         return parse_action(text)
+    if key == "trigger":
+        if text not in tuple(Trigger):
+            raise ValueError(f"trigger is one of {', '.join(Trigger)}")
+        return Trigger(text)
     if key in {"at", "expires"}:
         try:
             return times.parse(text)
@@ -174,6 +229,8 @@ def _value(key: str, text: str) -> object:  # noqa: C901 - one branch for each k
 def checked(rule: Rule) -> Rule:
     """Return `rule` unless its parts contradict each other; raises ValueError then."""
     if rule.via == "zone":
+        if is_other(rule.name):
+            raise ValueError("a sinkhole zone (via zone) is for a name, and what is below it")
         if rule.scope is not Scope.SUBTREE:
             raise ValueError("a sinkhole zone (via zone) always covers the name and all below it")
         if rule.action is not None and str(rule.action) != "sinkhole":

@@ -31,7 +31,7 @@ class Trigger(StrEnum):
     """the address that asks"""
     NSDNAME = "nsdname"
     """the name of a name server of the zone that answers, or of one above it"""
-    NSIP = "nsip"
+    NSIP = "ns-ip"
     """the address of such a name server"""
 
 
@@ -143,6 +143,15 @@ def network_of(owner: str) -> Network:
         return ipaddress.IPv6Network(f"{':'.join(words)}/{length}")
     except ValueError:
         raise NameFault("is no address of a policy zone") from None
+
+
+def around(owner: Domain) -> list[Domain]:
+    """Return the owners of rules on wider networks around that of `owner`, the narrowest first."""
+    net, trigger = network_of(owner), trigger_of(owner)
+    return [
+        address_owner(net.supernet(new_prefix=length), trigger)
+        for length in range(net.prefixlen - 1, 0, -1)
+    ]
 
 
 def owner_of(text: str, trigger: Trigger) -> Domain:

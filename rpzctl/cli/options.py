@@ -105,6 +105,13 @@ def complete_allowed(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete_rule(ctx, "allow", incomplete)
 
 
+def complete_trigger(incomplete: str) -> list[str]:
+    """Return the triggers that begin so, for the shell's completion."""
+    from rpzctl.triggers import Trigger
+
+    return [trigger for trigger in Trigger if trigger.startswith(incomplete)]
+
+
 def _complete_rule(ctx: typer.Context, verb: str, incomplete: str) -> list[str]:
     from rpzctl.book import read_book
     from rpzctl.errors import RpzctlError

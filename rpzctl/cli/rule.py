@@ -15,6 +15,7 @@ from rpzctl.cli.options import (
     Wait,
     complete_allowed,
     complete_blocked,
+    complete_trigger,
     config_of,
     invoker,
     run_of,
@@ -23,8 +24,10 @@ from rpzctl.cli.options import (
 if TYPE_CHECKING:
     from rpzctl import commands
     from rpzctl.edits import Subject
+    from rpzctl.rpz import Action
     from rpzctl.rule import Rule, Verb
     from rpzctl.run import Run
+    from rpzctl.triggers import Trigger
 
 _PASTED = "As pasted: URLs, evil[.]example, upper case, Unicode. *.NAME: only what is below."
 Names = Annotated[
@@ -53,6 +56,16 @@ Expires = Annotated[
     str | None, typer.Option(metavar="WHEN", help="30m, 12h, 7d, 2026-12-31 (that day's end, UTC).")
 ]
 By = Annotated[str | None, typer.Option(help="Who decided; else the invoking user.")]
+OfTrigger = Annotated[
+    str | None,
+    typer.Option(
+        "--trigger",
+        help="What the rule is about: qname (else for names), response-ip (else for addresses), "
+        "client-ip, ns-ip, nsdname.",
+        show_default=False,
+        autocompletion=complete_trigger,
+    ),
+]
 NoApply = Annotated[bool, typer.Option("--no-apply", help="Record only; apply later.")]
 
 
@@ -75,6 +88,15 @@ def block(
             help="nxdomain, nodata, drop, tcp-only, sinkhole or cname:TARGET; else as configured."
         ),
     ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RECORD",
+            help="Answer with this record in place of an action: 'A 192.0.2.1'; once for each.",
+            show_default=False,
+        ),
+    ] = None,
+    trigger: OfTrigger = None,
     via: Annotated[
         str, typer.Option(help="rpz: a rule of the policy zone; zone: a sinkhole zone of its own.")
     ] = "rpz",
@@ -88,25 +110,29 @@ def block(
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
-    """Block names now, and prove it on the resolver."""
+    """Block names, addresses or networks now, and prove it on the resolver."""
     from rpzctl.errors import UsageFault
-    from rpzctl.rpz import parse_action
 
     if via not in {"rpz", "zone"}:
         raise UsageFault(f"--via is rpz or zone, not {via!r}")
-    try:
-        parsed = parse_action(action) if action is not None else None
-    except ValueError as fault:
-        raise UsageFault(f"--action: {fault}") from None
+    parsed = _action(action, data)
     like = _rule("block", reason, ticket, expires, by, force=force)
     like = like._replace(action=parsed, via="zone" if via == "zone" else "rpz")
-    _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
+    _add(
+        ctx,
+        like,
+        _subjects(names, from_, exact=exact, trigger=trigger),
+        wait=wait,
+        record=no_apply,
+        as_json=json,
+    )
 
 
 def allow(
     ctx: typer.Context,
     names: Names = None,
     exact: Exact = False,
+    trigger: OfTrigger = None,
     reason: Reason = None,
     ticket: Ticket = None,
     expires: Expires = None,
@@ -119,20 +145,28 @@ def allow(
 ) -> None:
     """Let names resolve whatever feeds and wider blocks say, and prove it."""
     like = _rule("allow", reason, ticket, expires, by, force=force)
-    _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
+    _add(
+        ctx,
+        like,
+        _subjects(names, from_, exact=exact, trigger=trigger),
+        wait=wait,
+        record=no_apply,
+        as_json=json,
+    )
 
 
 def unblock(
     ctx: typer.Context,
     names: Blocked = None,
     exact: Exact = False,
+    trigger: OfTrigger = None,
     from_: From = None,
     no_apply: NoApply = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Take block rules back."""
-    subjects = _subjects(names, from_, exact=exact)
+    subjects = _subjects(names, from_, exact=exact, trigger=trigger)
     _remove(ctx, "block", subjects, wait=wait, record=no_apply, as_json=json)
 
 
@@ -140,13 +174,14 @@ def unallow(
     ctx: typer.Context,
     names: Allowed = None,
     exact: Exact = False,
+    trigger: OfTrigger = None,
     from_: From = None,
     no_apply: NoApply = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Take allow rules back."""
-    subjects = _subjects(names, from_, exact=exact)
+    subjects = _subjects(names, from_, exact=exact, trigger=trigger)
     _remove(ctx, "allow", subjects, wait=wait, record=no_apply, as_json=json)
 
 
@@ -178,8 +213,33 @@ def list_rules(
         if not rule.in_force(now):
             until += " (expired)"
         why = " ".join(part for part in (rule.ticket, rule.reason) if part) or "-"
-        lines.append((rule.shown(), what, until, rule.by or "-", why))
+        name = f"{rule.shown()} ({rule.trigger})" if rule.trigger else rule.shown()
+        lines.append((name, what, until, rule.by or "-", why))
     show.table(("NAME", "ACTION", "EXPIRES", "BY", "WHY"), lines)
+
+
+def _action(action: str | None, data: list[str] | None) -> "Action | None":
+    from rpzctl.errors import UsageFault
+    from rpzctl.rpz import parse_action
+
+    if action is not None and data:
+        raise UsageFault("--action and --data contradict each other: the records are the answer")
+    text = "data:" + "; ".join(data) if data else action
+    try:
+        return parse_action(text) if text is not None else None
+    except ValueError as fault:
+        raise UsageFault(f"{'--data' if data else '--action'}: {fault}") from None
+
+
+def _trigger(text: str | None) -> "Trigger | None":
+    from rpzctl.errors import UsageFault
+    from rpzctl.triggers import Trigger
+
+    if text is None:
+        return None
+    if text not in tuple(Trigger):
+        raise UsageFault(f"--trigger is one of {', '.join(Trigger)}, not {text!r}")
+    return Trigger(text)
 
 
 def _rule(
@@ -217,7 +277,9 @@ def _rule(
     )
 
 
-def _subjects(names: list[str] | None, source: str | None, *, exact: bool) -> "list[Subject]":
+def _subjects(
+    names: list[str] | None, source: str | None, *, exact: bool, trigger: str | None
+) -> "list[Subject]":
     from rpzctl.edits import from_lines, understand
     from rpzctl.errors import UsageFault
 
@@ -236,7 +298,7 @@ def _subjects(names: list[str] | None, source: str | None, *, exact: bool) -> "l
         given += from_lines("stdin" if each == "-" else each, text)
     if not given:
         raise UsageFault("no name was given", fix="name some, or say --from FILE")
-    return understand(given, exact=exact)
+    return understand(given, exact=exact, trigger=_trigger(trigger))
 
 
 def _add(

@@ -209,7 +209,7 @@ def make_repo(root: Path, block_list: str, allow_list: str = "") -> Path:
 
 
 def test_faults_of_both_files_are_told_at_once(tmp_path: Path) -> None:
-    repo = make_repo(tmp_path, "1.2.3.4\n", "a..b\nc d\n")
+    repo = make_repo(tmp_path, "1.2.3.4/8\n", "a..b\nc d\n")
     with pytest.raises(UsageFault) as caught:
         read_book(repo)
     told = "\n".join(caught.value.details)
