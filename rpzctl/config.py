@@ -93,6 +93,8 @@ class PolicySettings(Typed):
     """how many generations are kept; the current one and the one last proved always are"""
     keep_days: Annotated[int, Between(0, 36_500)] = 0
     """of those, one that was replaced so many days ago goes with the next publish; 0: none does"""
+    cases: Path = Path("policy/cases.toml")
+    """what must be so of each policy before it is published: docs/testing-a-policy.md"""
     fresh_from: Annotated[int, Between(0)] = 0
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
     since it was made as a whole, so that changes bite at once; 0: none does. When the small zone

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpzctl import build, catalogue, check, feed_groups, guards, planning, sync, times
+from rpzctl import build, catalogue, check, feed_groups, guards, planning, sync, times, whatif
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
@@ -157,6 +157,7 @@ def check_all(run: Run) -> list[Finding]:
     except RpzctlError as fault:
         return [error("rules", run.config.repo, line) for line in fault.details or (fault.message,)]
     found = [*_rules(run, book), *_feeds(run)]
+    found += _cases(run)
     current = run.store.current()
     if current is None:
         return [
@@ -166,6 +167,13 @@ def check_all(run: Run) -> list[Finding]:
     for entry in current.zones.values():
         found += _zone(run.store.folder(current), entry)
     return found + _published_fragments(run, current) + _drift(run, current)
+
+
+def _cases(run: Run) -> list[Finding]:
+    try:
+        return whatif.findings(run)
+    except RpzctlError as fault:
+        return [error("case", run.config.repo, line) for line in (fault.message, *fault.details)]
 
 
 def _published_fragments(run: Run, current: Manifest) -> list[Finding]:

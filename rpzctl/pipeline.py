@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rpzctl import build, guards, planning, policy, rules
 from rpzctl.book import Book, read_book, saved, written
 from rpzctl.build import Step
+from rpzctl.check import Finding
 from rpzctl.errors import Refused, RpzctlError
 from rpzctl.manifest import Hold, Manifest, ZoneEntry
 from rpzctl.plan import Plan
@@ -205,6 +206,7 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
 
         drifted = ready(run, step.base, everything=change.everything)
         findings = build.finish_checks(step, change.plan, manifest, folder, checks)
+        findings += _cases(run, manifest, folder)
         build.refuse(findings)
         run.stage("publishing")
         with written(change.before, change.after):
@@ -231,6 +233,16 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
         released=run.release if step.base and step.base.held and not change.held else None,
     )
     return done, pending
+
+
+def _cases(run: Run, manifest: Manifest, folder: Path) -> list[Finding]:
+    """Return which of the team's own expectations the generation in `folder` does not meet."""
+    if not (run.config.repo / run.config.policy.cases).is_file():
+        return []
+    from rpzctl import cases
+
+    zones = [(folder, manifest.zones[origin]) for origin in manifest.policy_zones]
+    return list(cases.findings(run.config, zones, manifest.sinkholes))
 
 
 def _marked(run: Run, made: Manifest, step: Step, change: Change) -> Manifest:
