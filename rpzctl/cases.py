@@ -131,13 +131,9 @@ def hold(
     cases: Sequence[Case],
     zones: Sequence[evaluate.Zone],
     sinkholes: Sequence[str],
-    *,
-    wait: bool,
 ) -> list[Held]:
     """Return what becomes of each of `cases`."""
-    return [
-        Held(case, evaluate.evaluate(zones, sinkholes, case.query, wait=wait)) for case in cases
-    ]
+    return [Held(case, evaluate.evaluate(zones, sinkholes, case.query)) for case in cases]
 
 
 def findings(
@@ -153,6 +149,6 @@ def findings(
         return
     cases = load(path)
     with evaluate.opened_zones(files) as zones:
-        for held in hold(cases, zones, sinkholes, wait=config.policy.qname_wait_recurse):
+        for held in hold(cases, zones, sinkholes):
             if held.fault:
                 yield error("case", path, held.fault, "rpzctl test --file shows all")

@@ -3,8 +3,7 @@
 No server is asked: the zone files of a generation are looked up as a resolver would. The order is
 BIND's (ARM, "Response Policy Zone (RPZ) Rewriting", and lib/ns/query.c): zones as they stand in
 ``response-policy``; within one the client, the name of the query, addresses in the answer, the name
-servers' names, their addresses; of addresses the longest prefix. With ``qname-wait-recurse no``, as
-rpzctl sets it, clients and names decide first, in all zones, since they need no answer.
+servers' names, their addresses; of addresses the longest prefix.
 """
 
 import mmap
@@ -21,7 +20,6 @@ from rpzctl.triggers import Trigger, address_owner, name_owner
 
 Address = IPv4Address | IPv6Address
 Outcome = Literal["passes", "nxdomain", "nodata", "drop", "tcp-only", "data", "not rewritten"]
-_EARLY = (Trigger.CLIENT_IP, Trigger.QNAME)
 _RANK = {
     trigger: rank
     for rank, trigger in enumerate(
@@ -140,22 +138,11 @@ def opened_zones(files: Iterable[tuple[Path, ZoneEntry]]) -> Iterator[list[Zone]
         ]
 
 
-def evaluate(
-    zones: Sequence[Zone], sinkholes: Sequence[str], query: Query, *, wait: bool = False
-) -> Verdict:
-    """Return what policy zones in their order, and sinkhole zones, do with `query`.
-
-    `wait` says that names are held against policy after the answer has come
-    (``qname-wait-recurse yes``).
-    """
+def evaluate(zones: Sequence[Zone], sinkholes: Sequence[str], query: Query) -> Verdict:
+    """Return what policy zones in their order, and sinkhole zones, do with `query`."""
     found = [match for zone in zones for match in _matches(zone, query)]
     places = {zone.origin: place for place, zone in enumerate(zones)}
-
-    def order(match: Match) -> tuple[bool, int, int]:
-        late = not wait and match.trigger not in _EARLY
-        return late, places[match.zone], _RANK[match.trigger]
-
-    found.sort(key=order)
+    found.sort(key=lambda match: (places[match.zone], _RANK[match.trigger]))
     return _verdict(query, sinkholes, found)
 
 

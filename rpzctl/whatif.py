@@ -61,14 +61,13 @@ def files_of(folder: Path, manifest: Manifest) -> Files:
 
 def verdict(run: Run, query: evaluate.Query, *, as_planned: bool) -> evaluate.Verdict:
     """Return what becomes of `query`. Raises `RpzctlError`."""
-    wait = run.config.policy.qname_wait_recurse
     try:
         if as_planned:
             with planned(run) as (files, sinkholes), evaluate.opened_zones(files) as zones:
-                return evaluate.evaluate(zones, sinkholes, query, wait=wait)
+                return evaluate.evaluate(zones, sinkholes, query)
         files, sinkholes = published(run)
         with evaluate.opened_zones(files) as zones:
-            return evaluate.evaluate(zones, sinkholes, query, wait=wait)
+            return evaluate.evaluate(zones, sinkholes, query)
     except (OSError, ValueError) as fault:
         raise RpzctlError(
             f"a published file is gone or damaged: {fault}", fix="'rpzctl apply' builds it anew"
@@ -78,13 +77,12 @@ def verdict(run: Run, query: evaluate.Query, *, as_planned: bool) -> evaluate.Ve
 def held(run: Run, path: Path, *, as_planned: bool) -> list[cases.Held]:
     """Return what becomes of each expectation in the file `path`. Raises `RpzctlError`."""
     wanted = cases.load(path)
-    wait = run.config.policy.qname_wait_recurse
     if as_planned:
         with planned(run) as (files, sinkholes), evaluate.opened_zones(files) as zones:
-            return cases.hold(wanted, zones, sinkholes, wait=wait)
+            return cases.hold(wanted, zones, sinkholes)
     files, sinkholes = published(run)
     with evaluate.opened_zones(files) as zones:
-        return cases.hold(wanted, zones, sinkholes, wait=wait)
+        return cases.hold(wanted, zones, sinkholes)
 
 
 def findings(run: Run) -> "list[Finding]":
