@@ -62,6 +62,9 @@ def configuration() -> str:
         ("[fetch]", config.Fetch),
         ("[[resolver]]", config.ResolverSettings),
         ("[group.NAME]", config.Group),
+        ("[audit]", config.Audit),
+        ("[metrics]", config.Metrics),
+        ("[[hook]]", config.Hook),
     ]
     for title, model in sections:
         parts.append(f"\n## {title}\n\n{inspect.getdoc(model)}\n\n")
@@ -118,7 +121,7 @@ def _default(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return "[]"
+        return "[" + ", ".join(f'"{each}"' for each in value) + "]"
     return f'"{value}"' if not isinstance(value, int | float) else str(value)
 
 

@@ -3,6 +3,7 @@
 Not called `feeds`: that place inside the package belongs to the shipped definitions.
 """
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -260,9 +261,22 @@ def load(config: Config) -> dict[str, Feed]:
 
     Raises `UsageFault` with the faults of all of them.
     """
+    return _read_all((shipped.folder("feeds"), config.repo / "feeds"))
+
+
+def enabled(config: Config) -> list[Feed]:
+    """Return the definitions that are enabled, which are the operator's: none is as shipped.
+
+    Raises `UsageFault` with the faults of all the operator's.
+    """
+    own = _read_all((config.repo / "feeds",))
+    return [feed for feed in own.values() if feed.enabled]
+
+
+def _read_all(folders: Iterable[Path]) -> dict[str, Feed]:
     feeds: dict[str, Feed] = {}
     faults: list[str] = []
-    for folder in (shipped.folder("feeds"), config.repo / "feeds"):
+    for folder in folders:
         for path in _files(folder):
             try:
                 feed = read(path)

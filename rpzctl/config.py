@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from rpzctl import triggers
 from rpzctl.errors import UsageFault
+from rpzctl.monitoring import Audit, Hook, Metrics
 from rpzctl.names import Domain, NameFault, parse
 from rpzctl.rpz import Action, parse_action
 from rpzctl.typed import Between, Faults, Shaped, Typed
@@ -210,6 +211,9 @@ class Config(Typed):
     fetch: Fetch = Fetch()
     resolver: tuple[ResolverSettings, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
+    audit: Audit = Audit()
+    metrics: Metrics = Metrics()
+    hook: tuple[Hook, ...] = ()
 
     @property
     def repo(self) -> Path:

@@ -26,9 +26,14 @@ class Subject(NamedTuple):
     note: str | None = None
 
     @property
+    def rule_text(self) -> str:
+        """The subject as a rule file has it."""
+        return subject_text(self.name, self.scope or Scope.SUBTREE)
+
+    @property
     def shown(self) -> str:
-        """The subject as a rule file has it, with its Unicode form behind."""
-        text = subject_text(self.name, self.scope or Scope.SUBTREE)
+        """The same with its Unicode form behind."""
+        text = self.rule_text
         trigger = trigger_of(self.name)
         if trigger not in {Trigger.QNAME, Trigger.RESPONSE_IP}:
             return f"{text} ({trigger})"

@@ -70,6 +70,37 @@ def write_aside(path: Path, content: bytes | memoryview, *, mode: int, sure: boo
         raise RpzctlError(f"cannot write {path}: {fault.strerror}") from None
 
 
+def write_shared(path: Path, content: bytes, *, mode: int) -> None:
+    """Write `content` to `path`, whole or not at all, where others may be doing so at this moment.
+
+    The last one's stays. The disk is not waited for, and the folder has to be there. Raises
+    `RpzctlError`.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        for stale in path.parent.glob(f".{path.name}.[0-9]*"):
+            if not _is_alive(stale.name.rpartition(".")[2]):
+                stale.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
+            os.fchmod(out.fileno(), mode)
+            out.write(content)
+        beside.replace(path)
+    except OSError as fault:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise RpzctlError(f"cannot write {path}: {fault.strerror}") from None
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def read_text(path: Path) -> str | None:
     """Return the text of a published file; None where there is none, or one that is no text."""
     try:

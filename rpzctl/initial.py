@@ -8,6 +8,8 @@ from typing import NamedTuple
 from rpzctl import config, pipeline, process
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.files import write_aside
+from rpzctl.manifest import Cause
+from rpzctl.pipeline import Outcome
 from rpzctl.run import Run
 
 _RULES_HEAD = {
@@ -57,6 +59,8 @@ class Made(NamedTuple):
     generation: int
     options_include: str
     zones_include: str
+    outcome: Outcome | None = None
+    """of the first publish; None: there was a policy already"""
 
     def value(self) -> dict[str, object]:
         """Return it as a JSON-ready document."""
@@ -70,7 +74,14 @@ class Made(NamedTuple):
         }
 
 
-def init(folder: Path, overrides: Mapping[str, object], *, git: bool, wait: float = 60.0) -> Made:
+def init(
+    folder: Path,
+    overrides: Mapping[str, object],
+    *,
+    git: bool,
+    cause: Cause | None = None,
+    wait: float = 60.0,
+) -> Made:
     """Write the policy repo in `folder` and publish an empty generation.
 
     `overrides` are values of rpzctl.toml that differ from the defaults, by key. What is there
@@ -97,9 +108,10 @@ def init(folder: Path, overrides: Mapping[str, object], *, git: bool, wait: floa
             raise RpzctlError(f"cannot make {folder / name}: {fault.strerror}") from None
     loaded = config.load(settings)
     made_git = git and _git_init(folder)
-    run = Run(loaded, datetime.now(UTC), wait=wait, reload=False)
+    run = Run(loaded, datetime.now(UTC), wait=wait, reload=False, cause=cause or Cause())
     current = run.store.current()
-    generation = current.generation if current else pipeline.apply(run).generation
+    outcome = None if current else pipeline.apply(run)
+    generation = current.generation if current else outcome.generation if outcome else 0
     link = run.store.current_link
     return Made(
         repo=folder,
@@ -109,6 +121,7 @@ def init(folder: Path, overrides: Mapping[str, object], *, git: bool, wait: floa
         generation=generation,
         options_include=f'include "{link}/options.conf";',
         zones_include=f'include "{link}/zones.conf";',
+        outcome=outcome,
     )
 
 

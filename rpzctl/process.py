@@ -2,14 +2,20 @@
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from rpzctl.errors import RpzctlError
 
+_LAST_WORDS = 2000
+"""octets of what a program says that are kept"""
+_GLANCE = 0.05
+"""seconds between looks whether a program that says nothing has ended"""
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -65,11 +71,93 @@ def find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path=_SBIN)
 
 
+def bounded(
+    argv: Sequence[str],
+    text: bytes,
+    seconds: float,
+    env: Mapping[str, str],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Finished:
+    """Run `argv` with `text` as its standard input for at most `seconds`; as `start`.
+
+    For a program that is not known: all that it started is killed with it when time is up, it is
+    waited for and nothing else (a child that lives on may hold its channels), and of what it says
+    the end alone is kept, in `Finished.out`. Time is up, too, when it is `stopped`. Raises
+    `RpzctlError`, also when time is up.
+    """
+    path = _found(argv[0])
+    deadline = time.monotonic() + seconds
+    given = os.memfd_create("rpzctl")
+    with os.fdopen(given, "w+b", buffering=0) as stdin:
+        stdin.write(text)
+        stdin.seek(0)
+        try:
+            child = subprocess.Popen(
+                [path, *argv[1:]],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **env},
+                start_new_session=True,
+            )
+        except OSError as fault:
+            raise RpzctlError(f"cannot start {path}: {fault.strerror}") from None
+    assert child.stdout is not None, "it is a pipe"  # noqa: S101 - as said
+    with child.stdout as channel:
+        os.set_blocking(channel.fileno(), False)
+        try:
+            said = _last_words(child, channel.fileno(), deadline, stopped)
+        except BaseException:
+            _kill(child)
+            raise
+    if child.returncode is None:
+        _kill(child)
+        raise RpzctlError(f"{argv[0]} did not end within {seconds:g} s")
+    return Finished(child.returncode, said.decode(errors="replace"), "")
+
+
+def _last_words(
+    child: subprocess.Popen[bytes], channel: int, deadline: float, stopped: Callable[[], bool]
+) -> bytes:
+    """Read what `child` says until it ended or time is up; return the end of it."""
+    said, open_ = b"", True
+    while True:
+        ended = child.poll() is not None
+        while open_:
+            try:
+                more = os.read(channel, 65536)
+            except BlockingIOError:
+                break
+            said, open_ = (said + more)[-_LAST_WORDS:], bool(more)
+            if time.monotonic() >= deadline:
+                break
+        left = deadline - time.monotonic()
+        if ended or left <= 0 or stopped():
+            return said
+        if open_:
+            select.select([channel], [], [], min(left, _GLANCE))
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(min(left, _GLANCE))
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(1.0)
+
+
+def _found(program: str) -> str:
+    path = find(program)
+    if path is None:
+        raise RpzctlError(f"the program {program} is not installed")
+    return path
+
+
 def start(argv: Sequence[str], *, takes_input: bool = False) -> Running:
     """Start `argv`; `find` looks up its first word. Raises `RpzctlError` if it is missing."""
-    path = find(argv[0])
-    if path is None:
-        raise RpzctlError(f"the program {argv[0]} is not installed")
+    path = _found(argv[0])
     try:
         child = subprocess.Popen(
             [path, *argv[1:]],

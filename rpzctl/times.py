@@ -70,3 +70,20 @@ def expiry(text: str, now: datetime) -> datetime:
     if moment <= now:
         raise ValueError(f"{text!r} has passed (it is {show(now)})")
     return moment.replace(microsecond=0)
+
+
+def since(text: str, now: datetime) -> datetime:
+    """Return the moment that ``--since`` names: a span ago, the begin of a date (UTC), or a time.
+
+    Raises ValueError.
+    """
+    text = text.strip()
+    if _SPAN.match(text):
+        try:
+            return now - span(text)
+        except OverflowError:
+            raise ValueError(f"{text!r} is further away than dates go") from None
+    try:
+        return parse(f"{text}T00:00Z" if _DATE.match(text) else text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time; give 30m, 12h, 7d or 2026-12-31T18:00Z") from None

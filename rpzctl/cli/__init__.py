@@ -6,14 +6,15 @@ pay only for what they use.
 
 import io
 import sys
-from contextlib import nullcontext, redirect_stderr
+from contextlib import nullcontext, redirect_stderr, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rpzctl import __version__
-from rpzctl.cli import define, feed, history, policy, quick, rule, setup, test, why
+from rpzctl.cli import define, feed, history, monitor, policy, quick, rule, setup, test, why
+from rpzctl.cli.options import Given
 
 app = typer.Typer(
     name="rpzctl",
@@ -51,14 +52,31 @@ def common(
     ] = False,
 ) -> None:
     """Options that stand before the command."""
-    ctx.obj = None if config is None else Path(config)
+    last = ctx.obj.last if isinstance(ctx.obj, Given) else []
+    ctx.obj = Given(last, None if config is None else Path(config))
 
 
-for module in (setup, rule, policy, history, feed, define, why, test):
+for module in (setup, rule, policy, history, feed, define, why, test, monitor):
     module.register(app)
 
 
 def run(arguments: list[str]) -> int:
+    """Run the command line, then what it left for its end, and return the exit code.
+
+    That is the command's, whatever becomes of the rest.
+    """
+    given = Given([])
+    status = _run(arguments, given)
+    if given.last:
+        with suppress(OSError, KeyboardInterrupt):
+            sys.stdout.flush()  # who asked need not wait for others
+            sys.stderr.flush()
+            for each in given.last:
+                each()
+    return status
+
+
+def _run(arguments: list[str], given: Given) -> int:
     """Run the command line and return its exit code.
 
     Every error that a user, a feed or a resolver can cause ends here, in one form.
@@ -69,7 +87,7 @@ def run(arguments: list[str]) -> int:
     said = io.StringIO()
     try:
         with redirect_stderr(said) if as_json else nullcontext():
-            quick.options(typer.main.get_command(app))(arguments)
+            quick.options(typer.main.get_command(app))(arguments, obj=given)
     except SystemExit as ended:
         sys.stderr.write(said.getvalue())
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

@@ -6,10 +6,12 @@ import typer
 
 from rpzctl.cli import feeds as knowing
 from rpzctl.cli import show
-from rpzctl.cli.options import WAIT, Json, OneFeed, Wait, config_of, run_of
+from rpzctl.cli.options import WAIT, Json, OneFeed, Wait, run_of
+from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl.catalogue import Feed
+    from rpzctl.run import Run
 
 Subdomains = Annotated[
     bool | None,
@@ -47,6 +49,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(feeds, name="feeds")
 
 
+def _caused(ctx: typer.Context, name: str, wait: float = WAIT) -> "Run":
+    run = run_of(ctx, wait=wait)
+    return run._replace(cause=run.cause._replace(what=f"{run.cause.what} {show.plain(name)}"))
+
+
 def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it: a-z 0-9 . _ -")],
@@ -73,6 +80,7 @@ def add(
 ) -> None:
     """Define a feed in the policy repo. Without --format it is read once, and that is guessed."""
     from rpzctl import definitions
+    from rpzctl.event import Done
 
     said = {
         "url": definitions.source(url),
@@ -86,7 +94,10 @@ def add(
     keys.update(definitions.setting(text) for text in settings or ())
     keys["enabled"] = enabled or keys.get("enabled", False)
     with show.progress(quiet=json) as stage:
-        added = definitions.add(config_of(ctx), name, keys, stage)
+        run = _caused(ctx, name)
+        with told(ctx, run, [name]) as tell:
+            added = definitions.add(run.config, name, keys, stage)
+            tell(Done(names=[name], recorded=True))
     feed = added.feed
     if json:
         value = {key: value for key, value in feed.value().items() if value is not None}
@@ -114,8 +125,13 @@ def disable(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
 
 def _set(ctx: typer.Context, name: str, *, enabled: bool, as_json: bool) -> None:
     from rpzctl import definitions
+    from rpzctl.event import Done
 
-    feed = definitions.set_enabled(config_of(ctx), name, enabled=enabled)
+    run = _caused(ctx, name)
+    with told(ctx, run, [name]) as tell:
+        before = definitions.find(run.config, name)
+        feed = definitions.set_enabled(run.config, name, enabled=enabled)
+        tell(Done(names=[name], recorded=(before.enabled, before.file) != (enabled, feed.file)))
     if as_json:
         show.document(_value(feed))
         return
@@ -143,8 +159,12 @@ def _value(feed: "Feed") -> dict[str, Any]:
 def remove(ctx: typer.Context, feed: OneFeed, wait: Wait = WAIT, json: Json = False) -> None:
     """Remove a feed's definition from the policy repo, and its last good copy."""
     from rpzctl import definitions
+    from rpzctl.event import Done
 
-    done = definitions.remove(run_of(ctx, wait=wait), feed)
+    run = _caused(ctx, feed, wait)
+    with told(ctx, run, [feed]) as tell:
+        done = definitions.remove(run, feed)
+        tell(Done(names=[feed], recorded=True))
     if json:
         show.document(
             {

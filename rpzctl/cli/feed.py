@@ -14,6 +14,7 @@ from rpzctl.cli.options import (
     Wait,
     run_of,
 )
+from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl.sync import SyncOutcome
@@ -48,13 +49,16 @@ def sync(
     json: Json = False,
 ) -> None:
     """Fetch the feeds that are due, and apply. One that fails keeps its last good copy."""
+    from rpzctl import event
     from rpzctl import sync as path
 
     with show.progress(quiet=json) as stage:
         clock = show.Timings(stage)
         run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=clock)
         tell = (lambda _: None) if json else show.note
-        done = path.sync(run, feeds or (), accept or (), tell, undue=now)
+        with told(ctx, run) as tell_of:
+            done = path.sync(run, feeds or (), accept or (), tell, undue=now)
+            tell_of(event.of_sync(done))
     spent = clock.seconds() if timings else {}
     if json:
         show.document({**done.value(), **({"timings": spent} if timings else {})})

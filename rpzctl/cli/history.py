@@ -6,6 +6,7 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Json, NoReload, Wait, config_of, run_of
+from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl import history as past
@@ -180,6 +181,7 @@ def rollback(
 
     Without GEN the one before the last change. What is blocked or allowed meanwhile comes on top.
     """
+    from rpzctl import event
     from rpzctl import rollback as back
     from rpzctl.errors import UsageFault
 
@@ -191,7 +193,10 @@ def rollback(
         what = "rollback" if generation is None else f"rollback {generation}"
         why = " ".join(part for part in (ticket, reason) if part)
         cause = run.cause._replace(what=what, by=by or run.cause.by, why=why)
-        done = back.rollback(run._replace(cause=cause), generation)
+        run = run._replace(cause=cause)
+        with told(ctx, run) as tell:
+            done = back.rollback(run, generation)
+            tell(event.of_outcome(done))
     if json:
         show.document(done.value())
         return
@@ -203,7 +208,7 @@ def rollforward(
     ctx: typer.Context, no_reload: NoReload = False, wait: Wait = WAIT, json: Json = False
 ) -> None:
     """End the hold of an earlier policy: publish what the rules and feeds say now."""
-    from rpzctl import sync
+    from rpzctl import event, sync
 
     with show.progress(quiet=json) as stage:
         run = run_of(ctx, wait=wait, reload=not no_reload, stage=stage)
@@ -214,7 +219,9 @@ def rollforward(
             else:
                 print("no policy is held: nothing to do")
             return
-        done = sync.apply(run)
+        with told(ctx, run) as tell:
+            done = sync.apply(run)
+            tell(event.of_outcome(done))
     if json:
         show.document({"held": None, "applied": done.value()})
         return

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -24,11 +24,21 @@ NoReload = Annotated[
 WAIT = 60.0
 
 
+class Given(NamedTuple):
+    """What goes with one call of the program."""
+
+    last: list[Callable[[], None]]
+    """what is to be done when the result is printed"""
+    config: Path | None = None
+    """of the command line"""
+
+
 def config_of(ctx: typer.Context) -> "Config":
     """Return the settings that the command line, the environment or the folder point at."""
     from rpzctl import config
 
-    given = ctx.obj or ctx.find_root().params.get("config")  # the shell completes
+    given = ctx.obj.config if isinstance(ctx.obj, Given) else None
+    given = given or ctx.find_root().params.get("config")  # the shell completes
     return config.load(config.find(Path(given) if given else None))
 
 
@@ -53,9 +63,19 @@ def run_of(
         wait=wait,
         force=force,
         reload=reload,
-        cause=Cause(ctx.info_name or "", invoker()),
+        cause=Cause(command_of(ctx), invoker()),
     )
     return run._replace(stage=stage) if stage else run
+
+
+def command_of(ctx: typer.Context) -> str:
+    """Return the command without the program's name: ``block``, ``feeds enable``."""
+    names: list[str] = []
+    name, above = ctx.info_name, ctx.parent
+    while above is not None:
+        names.insert(0, name or "")
+        name, above = above.info_name, above.parent
+    return " ".join(names)
 
 
 def invoker() -> str:

@@ -6,6 +6,7 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Force, Json, NoReload, Wait, run_of
+from rpzctl.cli.telling import told
 
 CHECK_FAILED = 4
 
@@ -41,11 +42,13 @@ def apply(
     json: Json = False,
 ) -> None:
     """Publish what the rules and the feeds' last good copies say, and prove it on the resolver."""
-    from rpzctl import sync
+    from rpzctl import event, sync
 
     with show.progress(quiet=json) as stage:
         run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=stage)
-        done = sync.apply(run)
+        with told(ctx, run) as tell:
+            done = sync.apply(run)
+            tell(event.of_outcome(done))
     if json:
         show.document(done.value())
         return

@@ -20,6 +20,7 @@ from rpzctl.cli.options import (
     invoker,
     run_of,
 )
+from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl import commands
@@ -310,15 +311,17 @@ def _add(
     record: bool,
     as_json: bool,
 ) -> None:
-    from rpzctl import commands, edits
+    from rpzctl import commands, edits, event
 
     run = _caused(run_of(ctx, wait=wait, force=like.forced), like, subjects)
-    done = commands.change_rules(
-        run,
-        like.verb,
-        lambda book: edits.add(book, subjects, like, run.now),
-        apply=not record,
-    )
+    with told(ctx, run, [subject.rule_text for subject in subjects]) as tell:
+        done = commands.change_rules(
+            run,
+            like.verb,
+            lambda book: edits.add(book, subjects, like, run.now),
+            apply=not record,
+        )
+        tell(event.of_rules(done))
     _tell(done, [r.title for r in run.resolvers], as_json=as_json)
 
 
@@ -331,15 +334,17 @@ def _remove(
     record: bool,
     as_json: bool,
 ) -> None:
-    from rpzctl import commands, edits
+    from rpzctl import commands, edits, event
 
     run = _caused(run_of(ctx, wait=wait), None, subjects)
-    done = commands.change_rules(
-        run,
-        verb,
-        lambda book: edits.remove(book, subjects, verb, run.now),
-        apply=not record,
-    )
+    with told(ctx, run, [subject.rule_text for subject in subjects]) as tell:
+        done = commands.change_rules(
+            run,
+            verb,
+            lambda book: edits.remove(book, subjects, verb, run.now),
+            apply=not record,
+        )
+        tell(event.of_rules(done))
     _tell(done, [r.title for r in run.resolvers], as_json=as_json)
 
 

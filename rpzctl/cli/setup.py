@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rpzctl.cli import show
-from rpzctl.cli.options import Json
+from rpzctl.cli.options import Given, Json, invoker, run_of
+from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl.initial import Made
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
+    ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the policy repo goes.")],
     output: Annotated[
         Path | None,
@@ -52,15 +54,9 @@ def init(
 ) -> None:
     """Write a policy repo, and publish an empty policy for named to include."""
     from rpzctl import initial
-    from rpzctl.errors import UsageFault
+    from rpzctl.manifest import Cause
 
-    if server is not None:
-        from ipaddress import ip_address
-
-        try:
-            ip_address(server)
-        except ValueError:
-            raise UsageFault(f"--server is an IP address, not {server!r}") from None
+    _is_address(server)
     given = {
         "output": output.absolute() if output else None,
         "state": state.absolute() if state else None,
@@ -71,15 +67,39 @@ def init(
         "named_conf": named_conf.absolute() if named_conf else None,
     }
     made = initial.init(
-        folder, {key: value for key, value in given.items() if value is not None}, git=not no_git
+        folder,
+        {key: value for key, value in given.items() if value is not None},
+        git=not no_git,
+        cause=Cause("init", invoker()),
     )
     settings = made.repo / "rpzctl.toml"
+    _note(ctx, made, settings)
     if settings in made.kept and any(value is not None for value in given.values()):
         show.note(f"{settings} stays as it is: the options were not taken; edit it instead")
     if json:
         show.document(made.value())
         return
     _tell(made)
+
+
+def _is_address(server: str | None) -> None:
+    from ipaddress import ip_address
+
+    from rpzctl.errors import UsageFault
+
+    try:
+        ip_address(server or "127.0.0.1")
+    except ValueError:
+        raise UsageFault(f"--server is an IP address, not {server!r}") from None
+
+
+def _note(ctx: typer.Context, made: "Made", settings: Path) -> None:
+    """Tell of the first policy, by settings that are only there now."""
+    from rpzctl.event import Done
+
+    ctx.obj = Given(ctx.obj.last, settings)
+    with told(ctx, run_of(ctx)) as tell:
+        tell(Done(made.outcome, recorded=bool(made.written)))
 
 
 def _tell(made: "Made") -> None:

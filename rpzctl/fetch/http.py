@@ -6,6 +6,7 @@ What goes over the network goes through `web`, which is imported by the first su
 import os
 import re
 import time
+from collections.abc import Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cached_property
 from threading import Lock
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from rpzctl.fetch import web
 
 USER_AGENT = f"rpzctl/{__version__}"
+BAD_ENVIRONMENT = (
+    "http_proxy, https_proxy, all_proxy, SSL_CERT_FILE or SSL_CERT_DIR has a value that "
+    "cannot be used"
+)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AS_ASKED = frozenset({307, 308})
 """redirects that keep the method (RFC 9110, section 15.4)"""
@@ -94,20 +99,17 @@ def get(feed: Feed, known: Validators, limits: Limits, deadline: float, *, trust
         with web.Web(lambda: trust.context, deadline, limits.per_host) as connections:
             return _fetched(feed, connections, ask, known, limits)
     except Broken as fault:
-        raise fault.saying(_without(str(fault), ask.hidden)) from None
+        raise fault.saying(without(str(fault), ask.hidden)) from None
     except web.BadEnvironment:
-        raise Broken(
-            "http_proxy, https_proxy, all_proxy, SSL_CERT_FILE or SSL_CERT_DIR has a value that "
-            "cannot be used"
-        ) from None
+        raise Broken(BAD_ENVIRONMENT) from None
     except web.Late:
         raise too_late(limits) from None
     except web.FAULTS as fault:
         if time.monotonic() >= deadline:
             raise too_late(limits) from None
-        raise _broken(fault, ask.hidden) from None
+        raise broken(fault, ask.hidden) from None
     except ValueError as fault:
-        said = _without(str(fault), ask.hidden)
+        said = without(str(fault), ask.hidden)
         raise Broken(printable(f"{type(fault).__name__}: {said}", 300)) from None
 
 
@@ -190,19 +192,23 @@ def _secrets(feed: Feed) -> dict[str, str]:
 
 
 def _forms(feed: Feed) -> frozenset[str]:
-    """Return the secret of `feed` in the forms in which a server may say it back. Raises `Broken`.
+    """Return the secret of `feed` as a server may say it back. Raises `Broken`."""
+    return forms(secret.line(feed), _secrets(feed).values())
+
+
+def forms(value: str | None, sent: Iterable[str]) -> frozenset[str]:
+    """Return the secret `value` in all forms in which it may come back, having been `sent` so.
 
     One of a few characters is no secret, and would be found in any text.
     """
-    value = secret.line(feed) or ""
-    sent = {word for text in _secrets(feed).values() for word in (text, *text.split())}
-    forms = {value, *(sent - {"Basic", "Bearer", "Token"})}
-    forms |= {quote(form, safe=safe) for form in forms for safe in ("", "/")}
-    forms |= {quote_plus(form) for form in forms}
-    return frozenset(form for form in forms if len(form) >= _SHORTEST_SECRET)
+    words = {word for text in sent for word in (text, *text.split())}
+    found = {value or "", *(words - {"Basic", "Bearer", "Token"})}
+    found |= {quote(form, safe=safe) for form in found for safe in ("", "/")}
+    found |= {quote_plus(form) for form in found}
+    return frozenset(form for form in found if len(form) >= _SHORTEST_SECRET)
 
 
-def _without(text: str, hidden: frozenset[str]) -> str:
+def without(text: str, hidden: frozenset[str]) -> str:
     """Return what a server said without the secrets in it, in whatever case."""
     for form in sorted(hidden, key=lambda each: (-len(each), each)):
         text = re.sub(re.escape(form), "(secret)", text, flags=re.IGNORECASE)
@@ -224,7 +230,7 @@ def _redirected(url: str, location: str, hidden: frozenset[str]) -> str:
     except ValueError:
         scheme = target = ""
     if scheme not in {"http", "https"}:
-        raise Broken(f"redirected to {printable(_without(location, hidden))!r}")
+        raise Broken(f"redirected to {printable(without(location, hidden))!r}")
     if urlsplit(url).scheme == "https" and scheme != "https":
         raise Broken("redirected from https to http")
     return target
@@ -253,7 +259,7 @@ def _answer(
     elif encoding in {"", "identity"}:
         data = bytes(body)
     else:
-        told = printable(_without(encoding, hidden), 40)
+        told = printable(without(encoding, hidden), 40)
         raise Broken(f"is encoded as {told!r}, which was not asked for")
     validators = Validators(
         _header(answer, "ETag", hidden), _header(answer, "Last-Modified", hidden)
@@ -265,7 +271,7 @@ def _header(answer: "web.Answer", name: str, hidden: frozenset[str]) -> str | No
     """Return a validator; None for one that is no sane text, or holds a secret: it is kept."""
     value = answer.header(name)
     sane = value.isascii() and value.isprintable() and len(value) < _LONGEST_VALIDATOR
-    return value if value and sane and value == _without(value, hidden) else None
+    return value if value and sane and value == without(value, hidden) else None
 
 
 def _wait(answer: "web.Answer") -> float | None:
@@ -286,7 +292,7 @@ def _wait(answer: "web.Answer") -> float | None:
     return max(0.0, span.total_seconds())
 
 
-def _broken(fault: BaseException, hidden: frozenset[str]) -> Broken:
+def broken(fault: BaseException, hidden: frozenset[str]) -> Broken:
     """Return what a connection's fault comes to, by what lies at its bottom."""
     import socket
     import ssl
@@ -306,7 +312,7 @@ def _broken(fault: BaseException, hidden: frozenset[str]) -> Broken:
         if isinstance(cause, ConnectionRefusedError):
             return Broken("the host refuses the connection", passing=True)
     kind = type(fault).__name__
-    told = _without(str(fault), hidden)
+    told = without(str(fault), hidden)
     said = printable(f"{kind}: {told}" if told else kind, 300)
     lasting = isinstance(fault, web.LASTING)
     return Broken(said, passing=not lasting)

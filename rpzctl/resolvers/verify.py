@@ -116,15 +116,18 @@ def _is_live(zone: ZoneEntry, answer: Answer) -> bool:
     return answer.data("TXT") == [f'"{zone.serial}"']
 
 
-def serves(resolver: Resolver, zones: Sequence[ZoneEntry]) -> dict[str, bool]:
+def serves(
+    resolver: Resolver, zones: Sequence[ZoneEntry], *, patience: float = _ALIVE
+) -> dict[str, bool]:
     """Return for each of the policy zones `zones` whether the resolver serves it as published.
 
-    Raises `RpzctlError` when the resolver answers nothing at all.
+    One that is silent is asked again for `patience` seconds. Raises `RpzctlError` when it answers
+    nothing at all.
     """
     answers = canaries(resolver, zones)
     live = {zone.origin: _is_live(zone, answers[zone.origin]) for zone in zones}
     if not any(live.values()):
-        deadline = time.monotonic() + _ALIVE
+        deadline = time.monotonic() + patience
         question = Question(canary_name("alive", 0), "TXT")
         while resolver.ask([question], _QUICK)[0].rcode is None:
             if time.monotonic() >= deadline:
@@ -136,14 +139,18 @@ def serves(resolver: Resolver, zones: Sequence[ZoneEntry]) -> dict[str, bool]:
 
 
 def live_serials(
-    resolver: Resolver, zones: Sequence[ZoneEntry], kept: Iterable[Manifest]
+    resolver: Resolver,
+    zones: Sequence[ZoneEntry],
+    kept: Iterable[Manifest],
+    *,
+    patience: float = _ALIVE,
 ) -> dict[str, int | None]:
     """Return for each policy zone which serial the resolver serves: as published, or an older one.
 
     The canaries of all generations that are kept are asked for; None: it answers none of them.
-    Raises `RpzctlError` when the resolver answers nothing at all.
+    `patience` as for `serves`. Raises `RpzctlError` when the resolver answers nothing at all.
     """
-    live = serves(resolver, zones)
+    live = serves(resolver, zones, patience=patience)
     found: dict[str, int | None] = {zone.origin: None for zone in zones}
     found.update({zone.origin: zone.serial for zone in zones if live[zone.origin]})
     old = {

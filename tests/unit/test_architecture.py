@@ -34,7 +34,7 @@ ROOMS = {
     "shelve": {},
     "pickle": {},
     "asyncio": {},
-    "fcntl": {"store.py": "the lock"},
+    "fcntl": {"store.py": "the lock", "audit.py": "who has yet to tell, and whole lines"},
     "rich": {"cli/show.py": "the terminal"},
 }
 CLOCKS = {
