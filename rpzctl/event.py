@@ -165,7 +165,7 @@ def done(run: "Run", command: str, before: int, what: Done, seconds: float) -> E
         commit=what.commit or cause.commit,
         dirty=cause.dirty and not what.commit,
         held=outcome.held if outcome else None,
-        error=_error(what.fault) if what.fault else None,
+        error=document_of(what.fault) if what.fault else None,
     )
 
 
@@ -185,7 +185,7 @@ def failed(
             result = word
             break
     event = _event(run, command, before, result, names, seconds)
-    return event._replace(generation=after, error=_error(fault))
+    return event._replace(generation=after, error=document_of(fault))
 
 
 _WORDS: tuple[tuple[type[BaseException], Result], ...] = (
@@ -213,7 +213,7 @@ def untold(manifest: Manifest, before: int) -> Event:
         commit=cause.commit,
         dirty=cause.dirty,
         held=manifest.held,
-        error=_error(RpzctlError(_UNTOLD)),
+        error=document_of(RpzctlError(_UNTOLD)),
     )
 
 
@@ -279,7 +279,7 @@ def _first(found: Mapping[str, Any]) -> dict[str, Any]:
     return dict(list(found.items())[:MOST_NAMES])
 
 
-def _error(fault: BaseException) -> dict[str, Any]:
+def document_of(fault: BaseException) -> dict[str, Any]:
     """Return the document of an error, without what would fill a log."""
     known = fault if isinstance(fault, RpzctlError) else RpzctlError(str(fault))
     return {

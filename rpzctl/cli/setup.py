@@ -88,7 +88,7 @@ def _is_address(server: str | None) -> None:
     from rpzctl.errors import UsageFault
 
     try:
-        ip_address(server or "127.0.0.1")
+        ip_address("127.0.0.1" if server is None else server)
     except ValueError:
         raise UsageFault(f"--server is an IP address, not {server!r}") from None
 
