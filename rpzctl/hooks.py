@@ -57,25 +57,27 @@ def tell(config: Config, hooks: Sequence[Hook], told: Event, text: str) -> list[
     faults: list[str] = []
     stop = threading.Event()
 
-    def one(hook: Hook) -> None:
+    def one(hook: Hook, ended: threading.Event) -> None:
         try:
             _tell(config, hook, told, text, stop.is_set)
         except RpzctlError as fault:
             faults.append(f"the hook {title(hook)}: {fault.message}")
+        finally:
+            ended.set()
 
-    threads = [threading.Thread(target=one, args=(hook,), daemon=True) for hook in hooks]
-    for thread in threads:
-        thread.start()
+    # An interrupt of Thread.join makes Python 3.11 take the thread for ended.
+    running = [(hook, threading.Event()) for hook in hooks]
     begun = time.monotonic()
     try:
-        for hook, thread in zip(hooks, threads, strict=True):
-            thread.join(max(0.0, begun + hook.timeout + _GRACE - time.monotonic()))
-            if thread.is_alive():
+        for each in running:
+            threading.Thread(target=one, args=each, daemon=True).start()
+        for hook, ended in running:
+            if not ended.wait(max(0.0, begun + hook.timeout + _GRACE - time.monotonic())):
                 faults.append(f"the hook {title(hook)}: did not end within {hook.timeout:g} s")
     except KeyboardInterrupt:
         stop.set()
-        for thread in threads:
-            thread.join(_GRACE / len(threads))
+        for _, ended in running:
+            ended.wait(_GRACE / len(running))
         raise
     return faults
 

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -59,40 +58,38 @@ def test_a_block_is_told_with_all_that_is_known_of_it(shared: Site) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("arguments", "outcome"),
-    [
-        (("block", "r1.example", "--no-apply"), "recorded"),
-        (("allow", "r2.example"), "live"),
-        (("unallow", "r2.example"), "live"),
-        (("apply", "--no-reload"), None),
-        (("block", "r3.example", "--reason", "again"), "live"),
-        (("block", "r3.example", "--reason", "another"), "live"),
-        (("block", "r3.example"), None),
-        (("unblock", "absent.example"), None),
-        (("sync",), None),
-        (("feeds", "enable", "urlhaus"), "recorded"),
-        (("feeds", "enable", "urlhaus"), None),
-        (("feeds", "disable", "urlhaus"), "recorded"),
-        (("feeds", "remove", "urlhaus"), "recorded"),
-        (("rollback",), "live"),
-        (("sync",), None),
-        (("block", "held.example"), "live"),
-        (("rollforward",), "live"),
-        (("status",), None),
-        (("plan",), None),
-    ],
+STEPS: tuple[tuple[tuple[str, ...], str | None], ...] = (
+    (("block", "r1.example", "--no-apply"), "recorded"),
+    (("allow", "r2.example"), "live"),
+    (("unallow", "r2.example"), "live"),
+    (("apply", "--no-reload"), None),
+    (("block", "r3.example", "--reason", "again"), "live"),
+    (("block", "r3.example", "--reason", "another"), "live"),
+    (("block", "r3.example"), None),
+    (("unblock", "absent.example"), None),
+    (("sync",), None),
+    (("feeds", "enable", "urlhaus"), "recorded"),
+    (("feeds", "enable", "urlhaus"), None),
+    (("feeds", "disable", "urlhaus"), "recorded"),
+    (("feeds", "remove", "urlhaus"), "recorded"),
+    (("rollback",), "live"),
+    (("sync",), None),
+    (("block", "held.example"), "live"),
+    (("rollforward",), "live"),
+    (("status",), None),
+    (("plan",), None),
 )
-def test_what_changes_something_is_told_and_nothing_else(
-    shared: Site, arguments: tuple[str, ...], outcome: str | None
-) -> None:
-    before = entries(shared)
-    shared.ok(*arguments)
-    added = entries(shared)[len(before) :]
-    assert [each["outcome"] for each in added] == ([outcome] if outcome else [])
-    if added:
-        assert arguments[0] == added[0]["command"].split()[0]
-        assert added[0]["generation"] == int(shared.current)
+
+
+def test_what_changes_something_is_told_and_nothing_else(shared: Site) -> None:
+    for arguments, outcome in STEPS:
+        before = entries(shared)
+        shared.ok(*arguments)
+        added = entries(shared)[len(before) :]
+        assert [each["outcome"] for each in added] == ([outcome] if outcome else []), arguments
+        if added:
+            assert arguments[0] == added[0]["command"].split()[0]
+            assert added[0]["generation"] == int(shared.current)
 
 
 def test_what_was_edited_by_hand_is_told_by_name(shared: Site) -> None:
@@ -238,4 +235,4 @@ def test_an_init_is_told(repo: Site) -> None:
     assert found["by"]
     manifest = json.loads((repo.output / "current" / "manifest.json").read_text())
     assert manifest["cause"]["what"] == "init"
-    assert os.stat(log_of(repo)).st_mode & 0o077 == 0
+    assert log_of(repo).stat().st_mode & 0o077 == 0
