@@ -165,6 +165,19 @@ class Fetch(Typed):
     """further tries after what may pass: a lost connection, HTTP 429 or 5xx"""
 
 
+class Git(Typed):
+    """What git is told of changes, where the policy repo is under its control."""
+
+    commit: bool = True
+    """block, allow and the like commit what they change in the policy repo, and nothing else"""
+    push: bool = False
+    """and push it; a push that is rejected is told and undoes nothing"""
+    remote: str = ""
+    """where to; else where git pushes by itself"""
+    timeout: Annotated[float, Between(above=0, most=3600)] = 20.0
+    """seconds for each command of git, with its hooks and a signature"""
+
+
 class ResolverSettings(Typed):
     """A name server that serves the policy."""
 
@@ -208,6 +221,7 @@ class Config(Typed):
     sinkhole: Sinkhole = Sinkhole()
     guards: Guards = Guards()
     fetch: Fetch = Fetch()
+    git: Git = Git()
     resolver: tuple[ResolverSettings, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
 

@@ -15,7 +15,7 @@ from rpzctl.book import Book, read_book, saved, written
 from rpzctl.build import Step
 from rpzctl.check import Finding
 from rpzctl.errors import Refused, RpzctlError
-from rpzctl.manifest import Hold, Manifest, ZoneEntry
+from rpzctl.manifest import Cause, Hold, Manifest, ZoneEntry
 from rpzctl.plan import Plan
 from rpzctl.run import Run
 from rpzctl.store import SYNC_LOCK
@@ -253,12 +253,26 @@ def _marked(run: Run, made: Manifest, step: Step, change: Change) -> Manifest:
 
         copies = feed_groups.copies_of(run.config)
     return made._replace(
-        cause=run.cause,
+        cause=_cause(run, change),
         held=change.held,
         passing=change.passing,
         moved={zone.origin: zone.moved() for zone in change.plan.zones if zone.status != "same"},
         feeds=copies,
     )
+
+
+def _cause(run: Run, change: Change) -> Cause:
+    """Return who wants what, and what the policy repo is at; a command that commits tells later."""
+    if not change.everything or not run.config.git.commit:
+        return run.cause
+    from rpzctl import git
+
+    try:
+        repo = git.find(run.config.repo, run.config.git.timeout)
+        at = git.head(repo) if repo else git.Head("", dirty=False)
+    except (RpzctlError, OSError):
+        return run.cause
+    return run.cause._replace(commit=at.commit, dirty=at.dirty)
 
 
 def ready(run: Run, base: Manifest | None, *, everything: bool) -> list[str]:

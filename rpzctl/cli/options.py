@@ -38,6 +38,7 @@ def run_of(
     wait: float = WAIT,
     force: bool = False,
     reload: bool = True,
+    commit: bool = True,
     stage: Callable[[str], None] | None = None,
 ) -> "Run":
     """Return what the pipeline needs to know, the clock read."""
@@ -53,6 +54,7 @@ def run_of(
         wait=wait,
         force=force,
         reload=reload,
+        commit=commit,
         cause=Cause(ctx.info_name or "", invoker()),
     )
     return run._replace(stage=stage) if stage else run
