@@ -1,6 +1,5 @@
 """rndc: its key, the control channel, and whether the running named is the configured one."""
 
-import os
 import re
 import stat
 from collections.abc import Iterator
@@ -126,8 +125,8 @@ def _not_taken(server: Server) -> str:
             )
     return (
         "named's log says why: 'bad auth' is another key (restart named if the key file is newer "
-        "than named); 'clock skew' or 'expired': set both clocks (timedatectl set-ntp true); 'rejected': "
-        "add this machine to allow { } in controls"
+        "than named); 'clock skew' or 'expired': set both clocks (timedatectl set-ntp true); "
+        "'rejected': add this machine to allow { } in controls"
     )
 
 
@@ -157,7 +156,7 @@ def running_configuration(scene: Scene) -> Iterator[Finding]:
 
 def _same(one: Path, other: Path) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return one.samefile(other)
     except OSError:
         return False
 

@@ -25,13 +25,13 @@ def named_conf(scene: Scene) -> Iterator[Finding]:
             conf = _conf(server)
         except FileNotFoundError:
             yield fault(
-                "there is no such file", file, f"set named_conf in {scene.config.file}{_runs(server)}"
+                "there is no such file",
+                file,
+                f"set named_conf in {scene.config.file}{_runs(server)}",
             )
             continue
         except PermissionError:
-            yield fault(
-                "may not be read", file, "let rpzctl's user read it: usermod -aG bind USER"
-            )
+            yield fault("may not be read", file, "let rpzctl's user read it: usermod -aG bind USER")
             continue
         except (OSError, ValueError) as wrong:
             yield fault(f"cannot be read: {wrong}", file, f"set named_conf in {scene.config.file}")
@@ -93,9 +93,9 @@ def includes(scene: Scene) -> Iterator[Finding]:
 def _is_written_out(scene: Scene, conf: NamedConf) -> bool:
     """Tell whether policy and zone of the operator stand in named.conf by another hand."""
     operator = scene.config.policy.operator_zone
-    return any(
-        operator in zones(policy.block or ()) for policy in conf.policies()
-    ) and any(operator in zones(view.block) for view in conf.views)
+    return any(operator in zones(policy.block or ()) for policy in conf.policies()) and any(
+        operator in zones(view.block) for view in conf.views
+    )
 
 
 def _ours(scene: Scene, conf: NamedConf) -> dict[str, list[Included]]:
@@ -253,7 +253,7 @@ def policy_statements(scene: Scene) -> Iterator[Finding]:
             link = scene.store.current_link
             for policy in policies[1:] and [p for p in policies if p.file.parent != link]:
                 several = True
-                others = [z for z in zones(policy.block or ())]
+                others = zones(policy.block or ())
                 yield fault(
                     f"a second response-policy in {' '.join(holder.words)}; named takes one",
                     policy.where,

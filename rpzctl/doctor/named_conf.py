@@ -1,7 +1,7 @@
 """named.conf with its includes, as statements that know their file and line.
 
-named-checkconf says whether named would take it; this says where things stand, also when named would
-not. Source: BIND 9 ARM: configuration file grammar.
+named-checkconf says whether named would take it; this says where things stand, also when named
+would not. Source: BIND 9 ARM: configuration file grammar.
 """
 
 import re

@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Once(Generic[Value]):
-    """Decorates a method. What it raises is raised to all who ask: a server that hangs is asked once.
+    """Decorates a method. What it raises, all who ask get: a server that hangs is asked once.
 
     `functools.cached_property` would ask as often as there are threads.
     """

@@ -72,8 +72,8 @@ def policy_overrides(scene: Scene) -> Iterator[Finding]:
     """Look for options that undo the policy, or say something else than rpzctl.toml.
 
     Harm: named has the policy and does not carry it out, or only for some queries.
-    Example: ``zone "local.rpz" policy disabled;`` left over from a trial; ``break-dnssec no``, which
-    lets through signed names for clients that ask for signatures.
+    Example: ``zone "local.rpz" policy disabled;`` left over from a trial; ``break-dnssec no``,
+    which lets through signed names for clients that ask for signatures.
     Reference: BIND 9 ARM, response-policy: policy, recursive-only, break-dnssec,
     qname-wait-recurse
     """
@@ -172,12 +172,12 @@ def recursion(scene: Scene) -> Iterator[Finding]:
     """
     for server in scene.servers:
         conf = server.conf
-        off = [v for v in conf.views if (s := conf.setting(v, "recursion")) and s.words[1:] == ("no",)]
-        for view in off:
-            setting = conf.setting(view, "recursion")
+        settings = [(view, conf.setting(view, "recursion")) for view in conf.views]
+        off = [(view, said) for view, said in settings if said and said.words[1:] == ("no",)]
+        for view, said in off:
             yield warning(
                 f"recursion no in {view.shown}: the policy has no effect there",
-                setting.where if setting else conf.file,
+                said.where,
                 "recursion yes; and allow-recursion { your clients; };" + f"\n{LOAD}",
             )
         if not off:

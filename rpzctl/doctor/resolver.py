@@ -102,4 +102,3 @@ def live(scene: Scene) -> Iterator[Finding]:
         yield from (of_check(each) for each in found)
         if not found:
             yield ok("serves what is published", server.title)
-

@@ -1,4 +1,4 @@
-"""What is looked at: each fact is found out once, within its time, when an examination asks for it."""
+"""What is looked at: each fact is found out once, in bounded time, when it is asked for."""
 
 import os
 import re

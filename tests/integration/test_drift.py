@@ -94,23 +94,19 @@ def fed(shared: Site) -> Site:
 
 @pytest.mark.parametrize("hand", HANDS.values(), ids=HANDS)
 def test_what_another_hand_changed_is_told_and_repaired(fed: Site, hand: Hand) -> None:
-    assert [] == fed.ok("status", "--json").json()["problems"]
     hand(fed)
     told = fed.ok("status", "--json").json()["problems"]
     assert any(str(fed.output) in line and line.endswith("rpzctl apply") for line in told), told
     checked = fed.cli("check", "--json").json()["findings"]
     assert "drift" in {finding["id"] for finding in checked}
-    examined = fed.cli("doctor", "--json", "--only", "published-files")
-    assert (4, "fault") == (examined.status, examined.json()["findings"][0]["state"])
     fed.ok("apply")
     assert [] == fed.ok("status", "--json").json()["problems"]
-    assert {"findings": [], "ok": True} == fed.ok("check", "--json").json()
     expected = {"evil.example": "NXDOMAIN", "c2.example": "NXDOMAIN"}
     assert expected == fed.answers(expected)
 
 
 def test_a_large_file_is_told_by_its_time_and_compared_by_check(fed: Site) -> None:
-    local(fed, "one", b"".join(b"n%d.large.example\n" % n for n in range(30_000)), format="domains")
+    local(fed, "one", b"".join(b"n%d.large.example\n" % n for n in range(40_000)), format="domains")
     fed.ok("sync", "--accept", "one")
     path = generation(fed) / "malware.rpz.zone"
     assert path.stat().st_size > 1 << 20
@@ -125,4 +121,4 @@ def test_a_large_file_is_told_by_its_time_and_compared_by_check(fed: Site) -> No
     assert f"{path}: was changed by another hand" in fed.cli("check").stdout
     fed.ok("apply")
     assert "NXDOMAIN" == fed.answer("n7.large.example")
-    assert fed.ok("check", "--json").json()["ok"]
+    assert {"findings": [], "ok": True} == fed.ok("check", "--json").json()
