@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FAULTS = 4
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red", "not-looked-at": "dim"}
-_MARKS = {"ok": "✓", "warning": "!", "fault": "✗", "not-looked-at": "-"}
+_MARKS: "dict[State, str]" = {"ok": "✓", "warning": "!", "fault": "✗", "not-looked-at": "-"}
 
 
 def register(app: typer.Typer) -> None:
@@ -74,14 +74,23 @@ def _tell(findings: "list[Finding]", counts: "Counter[State]") -> None:
     marked = sys.stdout.isatty()
     width = max(len(finding.id) for finding in findings)
     room = 0 if marked else max(len(state) for state in _MARKS)
+    passed: dict[str, list[str]] = {}
     for finding in findings:
+        if finding.state == "not-looked-at" and not finding.fix:
+            passed.setdefault(finding.what, []).append(finding.id)
+            continue
         mark = _MARKS[finding.state] if marked else finding.state.ljust(room)
         where = f"{finding.where}: " if finding.where else ""
         head = show.paint(mark, _COLOURS[finding.state])
         print(f"{head} {finding.id.ljust(width)}  {where}{finding.what}")
         for line in finding.fix.splitlines():
             print(f"{' ' * (room or 1)} {' ' * width}    {show.paint(line, 'bold')}")
-    print(
-        f"{counts['fault']} faults, {counts['warning']} warnings, {counts['ok']} ok, "
-        f"{counts['not-looked-at']} not looked at"
+    for why, names in passed.items():
+        print(show.paint(f"not looked at: {', '.join(names)}: {why}", "dim"))
+    told: tuple[tuple[State, str], ...] = (
+        ("fault", "faults"),
+        ("warning", "warnings"),
+        ("ok", "ok"),
+        ("not-looked-at", "not looked at"),
     )
+    print(", ".join(f"{counts[state]} {name}" for state, name in told))

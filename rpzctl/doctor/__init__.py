@@ -67,6 +67,7 @@ EXAMINATIONS: tuple[Examination, ...] = (
     feeds.feeds_state,
     feeds.secrets,
     feeds.feeds_reachable,
+    feeds.clock_online,
     unattended.schedule,
     unattended.completion,
 )

@@ -1,7 +1,6 @@
 """Feeds: what their records say, their secrets, and with --online whether they can be fetched."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from rpzctl import feed_groups, times
@@ -10,7 +9,6 @@ from rpzctl.doctor.finding import Finding, NotLooked, fault, ok, warning
 from rpzctl.doctor.scene import Scene
 from rpzctl.snapshots import Record
 
-_ONLINE = 9.0
 _APART = timedelta(minutes=5)
 _FORGOTTEN = 3
 """times its interval: a feed that was not checked for so long is fetched by nobody"""
@@ -88,24 +86,39 @@ def feeds_reachable(scene: Scene) -> Iterator[Finding]:
     Example: a packet filter, a proxy that is not set for the service, DNS that blocks the feed.
     Reference: docs/fetching.md
     """
-    if not scene.online:
-        raise NotLooked("it takes the network: say --online")
-    from rpzctl import snapshots
-    from rpzctl.fetch import fetch
-    from rpzctl.fetch.fetched import Limits
+    for feed, answer in scene.fetched:
+        if answer.fault:
+            fix = f"rpzctl feeds check {feed.name}"
+            yield warning(f"{feed.name}: {answer.fault}", feed.url, fix)
+    good = sum(not answer.fault for _, answer in scene.fetched)
+    yield ok(f"{good} of {len(scene.fetched)} enabled feeds can be fetched")
 
-    if not scene.feeds:
-        yield ok("no feed is enabled")
-        return
-    limits = Limits(seconds=scene.left(_ONLINE), retries=0, octets=scene.config.fetch.octets)
 
-    def ask(pair: tuple[Feed, Record]) -> str | None:
-        feed, record = pair
-        return fetch(feed, snapshots.known(feed, record), limits).fault
+def clock_online(scene: Scene) -> Iterator[Finding]:
+    """With --online: hold the clock against those of the publishers' servers.
 
-    with ThreadPoolExecutor(max(1, scene.config.fetch.parallel)) as pool:
-        faults = list(pool.map(ask, scene.feeds))
-    for (feed, _), why in zip(scene.feeds, faults, strict=True):
-        if why:
-            yield warning(f"{feed.name}: {why}", feed.url, f"rpzctl feeds check {feed.name}")
-    yield ok(f"{sum(not why for why in faults)} of {len(faults)} feeds can be fetched")
+    Harm: TSIG and TLS fail, expiries come at the wrong time, secondaries do not see new serials.
+    Example: a virtual machine that was paused for a day.
+    Reference: RFC 9110, section 6.6.1 (Date)
+    """
+    from email.utils import parsedate_to_datetime
+
+    told = [(feed, answer.date) for feed, answer in scene.fetched if answer.date]
+    apart = []
+    for feed, date in told:
+        try:
+            theirs = parsedate_to_datetime(date)
+        except ValueError:
+            continue
+        if theirs.tzinfo and abs(theirs - scene.now) > _APART:
+            apart.append(f"{feed.host} says that it is {times.show(theirs)}")
+    if not told:
+        raise NotLooked("no publisher told the time")
+    if 2 * len(apart) > len(told):
+        yield warning(
+            f"now it is {times.show(scene.now)}, but {'; '.join(apart[:3])}",
+            "system clock",
+            "set the clock: timedatectl set-ntp true",
+        )
+    else:
+        yield ok("the clock agrees with those of publishers", "system clock")

@@ -3,12 +3,13 @@
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl import process
 from rpzctl.catalogue import Feed
@@ -23,10 +24,18 @@ from rpzctl.resolvers.bind import Bind
 from rpzctl.snapshots import Record
 from rpzctl.store import Manifest, Store
 
+if TYPE_CHECKING:
+    from rpzctl.fetch import Fetched
+
 SECONDS = 14.0
 """for all examinations together"""
 SHORT = 4.0
 """seconds for a program or a server that answers at once if it answers at all"""
+ONLINE = 9.0
+"""seconds for all publishers"""
+PARALLEL = 32
+PER_HOST = 8
+"""feeds that are asked for at a time: all are to be done in time, however many hang"""
 _VERSION = re.compile(r"BIND (\d+)\.(\d+)\.(\d+)")
 Version = tuple[int, int, int]
 
@@ -112,6 +121,30 @@ class Scene:
             return [(feed, store.record(feed.name)) for feed in known if feed.enabled]
         except RpzctlError as fault:
             raise NotLooked(f"{fault.message}: see 'feed-definitions'") from None
+
+    @Once
+    def fetched(self) -> list[tuple[Feed, "Fetched"]]:
+        """What the publishers of the enabled feeds answer. Raises `NotLooked`."""
+        if not self.online:
+            raise NotLooked("it takes the network: say --online")
+        from rpzctl import snapshots
+        from rpzctl.fetch import together
+        from rpzctl.fetch.fetched import Limits
+
+        asks = [(feed, snapshots.known(feed, record)) for feed, record in self.feeds]
+        crowd = max(Counter(feed.host for feed, _ in asks).values(), default=1)
+        turns = max(-(-len(asks) // PARALLEL), -(-crowd // PER_HOST), 1)
+        limits = Limits(
+            octets=self.config.fetch.octets,
+            unpacked=self.config.fetch.unpacked,
+            seconds=self.left(ONLINE) / turns,
+            retries=0,
+            parallel=PARALLEL,
+            per_host=PER_HOST,
+        )
+        with together.fetching(asks, limits) as coming:
+            answers = [future.result() for future in coming]
+        return [(feed, answer) for (feed, _), answer in zip(asks, answers, strict=True)]
 
     @Once
     def servers(self) -> list["Server"]:

@@ -84,7 +84,7 @@ def tools(scene: Scene) -> Iterator[Finding]:
         "named-checkzone": (warning, "zones are not checked with BIND's own reader", debian),
         "git": (warning, "nothing records who changed what", "apt-get install git"),
     }
-    if not any(settings for settings in scene.config.resolver):
+    if not isinstance(scene.given, RpzctlError) and not scene.given.resolver:
         missing["rndc"] = (warning, "it is needed as soon as there is a resolver", debian)
     lacking = {program: told for program, told in missing.items() if process.find(program) is None}
     for program, (state, harm, fix) in lacking.items():
