@@ -217,7 +217,7 @@ def _unfiltered(scene: Scene, conf: NamedConf, view: View) -> Iterator[Finding]:
             yield warning(
                 f"{view.shown} has no response-policy: its clients are not protected",
                 where,
-                f'inside {view.shown} {{ }}:\ninclude "{link / OPTIONS}";\n'
+                f'{where}, inside {view.shown} {{ }}:\ninclude "{link / OPTIONS}";\n'
                 f'include "{link / ZONES}";\n{LOAD}',
             )
         return
@@ -233,7 +233,7 @@ def _unfiltered(scene: Scene, conf: NamedConf, view: View) -> Iterator[Finding]:
         yield fault(
             f"{view.shown} does not have the policy zones {', '.join(lacking[:5])}",
             where,
-            f'inside {view.shown} {{ }}:\ninclude "{link / ZONES}";\n{LOAD}',
+            f'{where}, inside {view.shown} {{ }}:\ninclude "{link / ZONES}";\n{LOAD}',
         )
 
 

@@ -168,6 +168,16 @@ def parse(text: str, file: Path) -> NamedConf:
     return NamedConf(file, _block(text, file, (), file.parent, faults), tuple(faults))
 
 
+class _Open(NamedTuple):
+    """A block that is being read, and its statement that is not ended yet."""
+
+    block: list[Statement]
+    words: list[str]
+    head: tuple[str, ...] | None
+    inner: Block | None
+    began: int
+
+
 def _parsed(
     file: Path, around: tuple[Path, ...], base: Path, faults: list[tuple[str, str]]
 ) -> Block:
@@ -180,33 +190,31 @@ def _block(
     text: str, file: Path, around: tuple[Path, ...], base: Path, faults: list[tuple[str, str]]
 ) -> Block:
     """Return the statements of `text`. Braces that do not match end it, without complaint."""
-    stack: list[tuple[list[Statement], list[str], int]] = []
-    block: list[Statement] = []
-    words: list[str] = []
-    inner: Block | None = None
-    before: tuple[str, ...] = ()
-    line, began = 1, 1
+    stack: list[_Open] = []
+    at = _Open([], [], None, None, 1)
+    line = 1
     for match in _TOKEN.finditer(text):
         token = match[0]
         if match["mark"] == "{":
-            stack.append((block, words, began))
-            block, words = [], []
+            stack.append(at)
+            at = _Open([], [], None, None, line)
         elif match["mark"] == "}" and stack:
-            inner = tuple(block)
-            block, outer, began = stack.pop()
-            before, words = tuple(outer), []
+            closed, at = at.block, stack.pop()
+            # Of several blocks in one statement (inet ... allow { } keys { }) the first is kept.
+            if at.inner is None:
+                at = at._replace(head=tuple(at.words), words=[], inner=tuple(closed))
         elif match["mark"] == ";":
-            head, tail = (tuple(words), ()) if inner is None else (before, tuple(words))
-            if head or inner:
-                statement = Statement(head, inner, tail, file, began)
-                block.append(_followed(statement, around, base, faults))
-            words, inner, before = [], None, ()
+            head, tail = (at.words, ()) if at.inner is None else (at.head or (), at.words)
+            if head or at.inner:
+                made = Statement(tuple(head), at.inner, tuple(tail), file, at.began)
+                at.block.append(_followed(made, around, base, faults))
+            at = _Open(at.block, [], None, None, line)
         elif not match["skip"]:
-            if not words and inner is None:
-                began = line
-            words.append(token[1:-1] if match["text"] else token)
+            if not at.words and at.inner is None:
+                at = at._replace(began=line)
+            at.words.append(token[1:-1] if match["text"] else token)
         line += token.count("\n")
-    return tuple(block)
+    return tuple((stack[0] if stack else at).block)
 
 
 def _followed(

@@ -20,7 +20,8 @@ def configuration(scene: Scene) -> Iterator[Finding]:
     """
     if isinstance(scene.given, RpzctlError):
         for line in scene.given.details or (scene.given.message,):
-            yield fault(line, "", scene.given.fix or "")
+            init = "run 'rpzctl init DIR', or say --config FILE before the command"
+            yield fault(line, "", scene.given.fix or init)
         return
     yield ok("rpzctl.toml is sound", scene.config.file)
     if not scene.config.resolver:
