@@ -260,7 +260,7 @@ def _included(named_conf: Path, fragments: dict[str, str], run: Run) -> list[Fin
             "warning",
             str(named_conf),
             f"does not include {run.store.current_link / name}",
-            "'rpzctl init' prints the line",
+            "'rpzctl doctor' says where it goes",
         )
         for name in missing
     ]

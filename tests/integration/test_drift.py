@@ -2,15 +2,30 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from rpzctl import config, inspection
+from rpzctl.resolvers.bind import Bind
+from rpzctl.run import Run
 from tests.integration.test_feeds import local
 from tests.servers import Site
 
 Hand = Callable[[Site], object]
+
+
+def run_of(site: Site) -> Run:
+    made = config.load(site.config)
+    return Run(made, datetime.now(UTC), tuple(Bind(each) for each in made.resolver))
+
+
+def problems(site: Site) -> list[str]:
+    """Return what `status` tells, without the time that a process takes to start."""
+    return list(inspection.status(run_of(site)).problems)
 
 
 def generation(site: Site) -> Path:
@@ -33,8 +48,6 @@ def record_by_hand(site: Site) -> None:
 
 
 def rndc(site: Site, *command: str) -> None:
-    import subprocess
-
     port, key = str(site.named.rndc_port), str(site.named.key)
     subprocess.run(
         ["rndc", "-s", "127.0.0.1", "-p", port, "-k", key, *command],
@@ -95,30 +108,45 @@ def fed(shared: Site) -> Site:
 @pytest.mark.parametrize("hand", HANDS.values(), ids=HANDS)
 def test_what_another_hand_changed_is_told_and_repaired(fed: Site, hand: Hand) -> None:
     hand(fed)
-    told = fed.ok("status", "--json").json()["problems"]
+    told = problems(fed)
     assert any(str(fed.output) in line and line.endswith("rpzctl apply") for line in told), told
-    checked = fed.cli("check", "--json").json()["findings"]
-    assert "drift" in {finding["id"] for finding in checked}
+    assert "drift" in {finding.id for finding in inspection.check_all(run_of(fed))}
     fed.ok("apply")
-    assert [] == fed.ok("status", "--json").json()["problems"]
+    assert [] == problems(fed)
     expected = {"evil.example": "NXDOMAIN", "c2.example": "NXDOMAIN"}
     assert expected == fed.answers(expected)
 
 
 def test_a_large_file_is_told_by_its_time_and_compared_by_check(fed: Site) -> None:
-    local(fed, "one", b"".join(b"n%d.large.example\n" % n for n in range(40_000)), format="domains")
+    local(fed, "one", b"".join(b"n%d.large.example\n" % n for n in range(50_000)), format="domains")
     fed.ok("sync", "--accept", "one")
     path = generation(fed) / "malware.rpz.zone"
     assert path.stat().st_size > 1 << 20
-    fed.ok("status", "--json")
     data = path.read_bytes()
     path.write_bytes(data.replace(b"n7.large", b"n7.lurge"))
     [told] = fed.ok("status", "--json").json()["problems"]
     assert f"{path} was written after it was published" in told
     assert f"{path}: was changed by another hand" in fed.cli("check").stdout
     os.utime(path, ns=(0, 0))  # as it would look with its time put back
-    assert [] == fed.ok("status", "--json").json()["problems"]
+    assert [] == problems(fed)
     assert f"{path}: was changed by another hand" in fed.cli("check").stdout
+    before = int(fed.current)
     fed.ok("apply")
+    assert before + 1 == int(fed.current), "it was not published empty first"
     assert "NXDOMAIN" == fed.answer("n7.large.example")
     assert {"findings": [], "ok": True} == fed.ok("check", "--json").json()
+
+
+def test_includes_taken_out_of_named_conf_are_told(fed: Site) -> None:
+    fed.named.configure("", "")
+    told = problems(fed)
+    fed.include()
+    conf, current, fix = (
+        fed.named.conf,
+        fed.output / "current",
+        "'rpzctl doctor' says where it goes",
+    )
+    assert [
+        f"{conf} does not include {current}/{name}.conf: {fix}" for name in ("options", "zones")
+    ] == told
+    assert [] == problems(fed)
