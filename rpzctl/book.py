@@ -1,5 +1,6 @@
 """Both rule files together: read as one, changed as one."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import NamedTuple
 
 from rpzctl import rules
 from rpzctl.errors import RpzctlError, UsageFault
-from rpzctl.rules import Rule, RuleFile, Verb
+from rpzctl.files import link, read_text
+from rpzctl.rule import Rule, Verb
+from rpzctl.rules import RuleFile
 
 
 class Book(NamedTuple):
@@ -28,11 +31,43 @@ class Book(NamedTuple):
 
 def read_book(repo: Path) -> Book:
     """Read the operator's rule files of the policy repo. Raises `UsageFault` with all faults."""
+    return _read(repo / "policy")
+
+
+def file_name(verb: Verb) -> str:
+    """Return the name of a rule file."""
+    return f"{verb}.list"
+
+
+FILES = (file_name("block"), file_name("allow"))
+
+
+def save(book: Book, folder: Path, before: Path | None) -> None:
+    """Write the rules as they are to the generation in `folder`, for rpzctl's user alone.
+
+    A file that says what it says in the folder `before` is a link to that.
+    """
+    for file in book:
+        name = file_name(file.verb)
+        if before and read_text(before / name) == file.text:
+            link(before / name, folder / name)
+            continue
+        with (folder / name).open("w", encoding="utf-8", newline="") as out:
+            os.fchmod(out.fileno(), 0o600)
+            out.write(file.text)
+
+
+def saved(folder: Path) -> Book | None:
+    """Return the rules that the generation in `folder` was made from, if they are there."""
+    return _read(folder) if all((folder / name).is_file() for name in FILES) else None
+
+
+def _read(folder: Path) -> Book:
     found, faults = [], []
     verbs: tuple[Verb, ...] = ("block", "allow")
     for verb in verbs:
         try:
-            found.append(rules.read(repo / "policy" / f"{verb}.list", verb))
+            found.append(rules.read(folder / file_name(verb), verb))
         except UsageFault as fault:
             faults.append(fault)
     if len(faults) == 1:

@@ -6,13 +6,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from rpzctl import check, process, render, serial, times
+from rpzctl import book, check, process, render, serial, times
+from rpzctl.book import Book
 from rpzctl.config import Config
 from rpzctl.errors import CheckFailed, RpzctlError
 from rpzctl.files import Digested, file_digest, link
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.plan import Candidate, Plan, zone_digest
 from rpzctl.rows import Diff
-from rpzctl.store import FRAGMENTS, SINKHOLE, Manifest, Store, ZoneEntry
+from rpzctl.store import FRAGMENTS, SINKHOLE, Store
 
 
 class Target(NamedTuple):
@@ -35,6 +37,8 @@ class Step(NamedTuple):
     now: datetime
     prebuilt: Mapping[str, tuple[ZoneEntry, Path]] = MappingProxyType({})
     """zones that were written already, under their serials, and the folder they are in"""
+    rules: Book | None = None
+    """the operator's rules that it is made from, kept with it"""
 
 
 def file_of(origin: str) -> str:
@@ -142,6 +146,8 @@ def build(step: Step, folder: Path) -> Manifest:
             link(old_path, path)
         else:
             path.write_text(text, encoding="utf-8")
+    if step.rules is not None:
+        book.save(step.rules, folder, store.folder(base) if base else None)
     return Manifest(
         generation=store.next_number(),
         made=times.show(now),
@@ -157,6 +163,8 @@ class Content(NamedTuple):
     zones: Mapping[str, tuple[ZoneEntry, Path]]
     fragments: Mapping[str, str]
     sinkholes: tuple[str, ...]
+    rules: Path
+    """the folder of the rules that it was made from"""
 
 
 def content(store: Store, good: Manifest) -> Content:
@@ -167,7 +175,7 @@ def content(store: Store, good: Manifest) -> Content:
     except OSError as fault:
         raise RpzctlError(f"cannot read {fault.filename}: {fault.strerror}") from None
     zones = {origin: (entry, folder) for origin, entry in good.zones.items()}
-    return Content(zones, texts, good.sinkholes)
+    return Content(zones, texts, good.sinkholes, folder)
 
 
 def mixed(config: Config, store: Store, good: Manifest, current: Manifest) -> Content:
@@ -183,7 +191,7 @@ def mixed(config: Config, store: Store, good: Manifest, current: Manifest) -> Co
         texts["zones.conf"] = fragments(env, config, store, policy_zones, new.sinkholes)[
             "zones.conf"
         ]
-    return Content(zones, texts, new.sinkholes)
+    return Content(zones, texts, new.sinkholes, new.rules)
 
 
 def rebuild(
@@ -195,11 +203,16 @@ def rebuild(
         later = failed.zones.get(origin)
         if later is not None and later.serial == entry.serial:
             zones[origin] = link_zone(entry, source, folder)
+        elif later is not None and later.digest == entry.digest:
+            zones[origin] = link_zone(later, store.folder(failed), folder)
         else:
             number = next_serial(config, store, failed, origin, now)
             zones[origin] = restamp_zone(entry, source, folder, number)
     for name, text in wanted.fragments.items():
         (folder / name).write_text(text, encoding="utf-8")
+    for name in book.FILES:
+        if (wanted.rules / name).is_file():  # an older rpzctl kept none
+            link(wanted.rules / name, folder / name)
     return Manifest(
         generation=store.next_number(),
         made=times.show(now),

@@ -17,7 +17,7 @@ from rpzctl import (
     copies,
     feed_groups,
     ledger,
-    pipeline,
+    planning,
     render,
 )
 from rpzctl.config import Config
@@ -25,11 +25,11 @@ from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.feed_groups import Group
 from rpzctl.files import file_digest, to_disk
 from rpzctl.ledger import Head, Page
+from rpzctl.manifest import Manifest, ZoneEntry, digest_of
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.rpz import PASSTHRU
 from rpzctl.run import Run
 from rpzctl.snapshots import digest, read_as
-from rpzctl.store import Manifest, ZoneEntry, digest_of
 from rpzctl.wanted import Became, FreshPage, Report, Wanted, Work, front_of, ledgers
 
 
@@ -162,14 +162,14 @@ def _settings(
 
 def judges_digest(config: Config) -> str:
     """Return a digest of what feeds are held against. Raises `UsageFault`."""
-    tops = pipeline.top_sites_file(config)
+    tops = planning.top_sites_file(config)
     try:
         top_sites = file_digest(tops) if tops else ""
     except OSError as fault:
         raise UsageFault(f"guards.top_sites: cannot read {tops}: {fault.strerror}") from None
     return digest_of(
-        sorted(pipeline.protected(config).names),
-        digest(pipeline.suffix_list(config).text),
+        sorted(planning.protected(config).names),
+        digest(planning.suffix_list(config).text),
         top_sites,
     )
 
@@ -219,7 +219,7 @@ def prebuilt(
                 beside.submit(build.check_written, candidate, entries[candidate.origin], folder)
                 for candidate in fresh
             ]
-            saved = pipeline.saved_rows(run.store, base)
+            saved = planning.saved_rows(run.store, base)
             ready = [c._replace(change=zone_change(c, base, saved)) for c in candidates]
             findings = [
                 finding

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
+from rpzctl import triggers
 from rpzctl.errors import UsageFault
 from rpzctl.names import Domain, NameFault, parse
 from rpzctl.rpz import Action, parse_action
@@ -38,7 +39,15 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        return triggers.shown(triggers.network(text))
+    except NameFault as fault:
+        raise ValueError(str(fault)) from None
+
+
 Name = Annotated[str, _domain]
+Network = Annotated[str, _network]
 ActionText = Annotated[str, _action_text]
 Line = Annotated[str, _one_line]
 Port = Annotated[int, Between(1, 65535)]
@@ -84,6 +93,8 @@ class PolicySettings(Typed):
     """how many generations are kept; the current one and the one last proved always are"""
     keep_days: Annotated[int, Between(0, 36_500)] = 0
     """of those, one that was replaced so many days ago goes with the next publish; 0: none does"""
+    cases: Path = Path("policy/cases.toml")
+    """what must be so of each policy before it is published: docs/testing-a-policy.md"""
     fresh_from: Annotated[int, Between(0)] = 0
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
     since it was made as a whole, so that changes bite at once; 0: none does. When the small zone
@@ -127,6 +138,8 @@ class Guards(Typed):
 
     protect: tuple[Name, ...] = ()
     """own domains, the resolver's names: each with all that is below it"""
+    networks: tuple[Network, ...] = ()
+    """own networks: no rule on addresses takes them without --force"""
     shipped: bool = True
     """also the list that comes with rpzctl: root and TLD servers, OCSP, NTP, captive portals"""
     top_sites: Path | None = None
@@ -152,6 +165,19 @@ class Fetch(Typed):
     """further tries after what may pass: a lost connection, HTTP 429 or 5xx"""
 
 
+class Git(Typed):
+    """What git is told of changes, where the policy repo is under its control."""
+
+    commit: bool = True
+    """block, allow and the like commit what they change in the policy repo, and nothing else"""
+    push: bool = False
+    """and push it; a push that is rejected is told and undoes nothing"""
+    remote: str = ""
+    """where to; else where git pushes by itself"""
+    timeout: Annotated[float, Between(above=0, most=3600)] = 20.0
+    """seconds for each command of git, with its hooks and a signature"""
+
+
 class ResolverSettings(Typed):
     """A name server that serves the policy."""
 
@@ -167,6 +193,9 @@ class ResolverSettings(Typed):
     """port of its control channel"""
     rndc_key: Path = Path("/etc/bind/rndc.key")
     """the file that rndc is given as -k"""
+    rndc_timeout: Annotated[float, Between(above=0, most=3600)] = 60.0
+    """seconds until a command of rndc must have ended; it only starts loads, but a reconfig of many
+    zones takes some"""
     named_conf: Path = Path("/etc/bind/named.conf")
     """the configuration that holds the two includes; checked before each change of fragments"""
     timeout: Annotated[float, Between(above=0, most=3600)] = 10.0
@@ -192,6 +221,7 @@ class Config(Typed):
     sinkhole: Sinkhole = Sinkhole()
     guards: Guards = Guards()
     fetch: Fetch = Fetch()
+    git: Git = Git()
     resolver: tuple[ResolverSettings, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
 

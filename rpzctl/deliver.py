@@ -8,13 +8,15 @@ from typing import NamedTuple
 from rpzctl import build, policy, times
 from rpzctl.errors import NotLive, RpzctlError
 from rpzctl.files import read_text
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import is_within
 from rpzctl.plan import Plan
 from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
 from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Manifest, Store, ZoneEntry
+from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Store
+from rpzctl.triggers import is_other
 
 SAMPLE = 12
 """rows of each zone and sort whose effect is proved by a question"""
@@ -79,6 +81,11 @@ def finish(run: Run, pending: Pending) -> None:
     except BaseException as cause:
         with run.store.lock(max(run.wait, _PATIENCE)):
             current = run.store.current() or pending.manifest
+            if current.held != pending.manifest.held:
+                raise NotLive(
+                    f"{cause}; but somebody went back meanwhile, and that stays",
+                    fix="rpzctl status",
+                ) from cause
             later = current.generation != pending.manifest.generation
             raise _undone(
                 run, pending.good, current, cause, everything=True, keep_rules=later
@@ -217,7 +224,13 @@ def _undone(
             else build.content(store, good)
         )
         with store.aside() as folder:
-            restored = build.rebuild(run.config, store, wanted, failed, folder, run.now)
+            made = build.rebuild(run.config, store, wanted, failed, folder, run.now)
+            restored = made._replace(
+                cause=run.cause._replace(what=f"put back {good.generation}", why=fault.message),
+                of=0 if keep_rules else good.of or good.generation,
+                held=good.held,
+                feeds=good.feeds,
+            )
             store.publish(folder, restored)
         state = f"the previous policy is published again, as generation {restored.generation}"
         zones = _load(run, failed, restored)
@@ -264,6 +277,8 @@ def expectations(
             ):
                 found += expected(row, zones)
     for row in operator.diff.removed.sample(SAMPLE):
+        if is_other(row.name):
+            continue
         action = made.decide(row.name)
         found.append(Expectation(Question(row.name), action, (operator.origin,)))
     return found

@@ -12,9 +12,10 @@ from rpzctl.check import Finding, error
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError
 from rpzctl.files import read_text
+from rpzctl.manifest import Manifest
 from rpzctl.resolvers import Resolver
 from rpzctl.resolvers.verify import live_serials
-from rpzctl.store import FRAGMENTS, MANIFEST, Manifest, Store
+from rpzctl.store import FRAGMENTS, MANIFEST, Store
 
 _MEND = "rpzctl apply"
 
@@ -83,8 +84,8 @@ def fragments(config: Config, store: Store, manifest: Manifest) -> Iterator[Find
             continue
         if _is_newer(folder / name, folder / MANIFEST):
             yield error("drift", folder / name, "was changed by another hand", _MEND)
-        else:
-            told = "is not what the settings and templates say: they changed since, or it was"
+        elif not manifest.held:  # an old policy that is held has the fragments of its time
+            told = "is not what the settings and templates say; they, or it, changed since"
             yield Finding("drift", "warning", str(folder / name), told, _MEND)
 
 

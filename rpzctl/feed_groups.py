@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from rpzctl import times
+from rpzctl import catalogue, times
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
@@ -75,6 +75,13 @@ def of(config: Config, feeds: Mapping[str, Feed], now: datetime) -> list[Group]:
         )
         for name in names
     ]
+
+
+def copies_of(config: Config) -> dict[str, str]:
+    """Return the SHA-256 of the last good copy of each enabled feed. Raises `UsageFault`."""
+    store = snapshots(config)
+    enabled = [feed.name for feed in catalogue.load(config).values() if feed.enabled]
+    return {name: sha256 for name in enabled if (sha256 := store.record(name).sha256)}
 
 
 def refuse_crowds(feeds: Mapping[str, Feed]) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -70,18 +71,21 @@ def write_aside(path: Path, content: bytes | memoryview, *, mode: int, sure: boo
 
 
 def read_text(path: Path) -> str | None:
-    """Return the text of a published file; None where there is none."""
+    """Return the text of a published file; None where there is none, or one that is no text."""
     try:
         return path.read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
 
 
-def to_disk(folder: Path) -> None:
-    """Bring the files in `folder` to disk, readable by named, whatever the umask."""
+def to_disk(folder: Path, private: Collection[str] = ()) -> None:
+    """Bring the files in `folder` to disk, readable by named, whatever the umask.
+
+    Those named in `private` only for their owner.
+    """
     for file in folder.iterdir():
         with file.open("rb") as opened:
-            os.fchmod(opened.fileno(), 0o644)
+            os.fchmod(opened.fileno(), 0o600 if file.name in private else 0o644)
             os.fsync(opened.fileno())
 
 

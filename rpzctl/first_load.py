@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from rpzctl import pipeline
+from rpzctl.manifest import Manifest
 from rpzctl.plan import Candidate
 from rpzctl.run import Run
-from rpzctl.store import Manifest
 
 if TYPE_CHECKING:
     from rpzctl.table import TableRows
@@ -44,7 +44,7 @@ def announce(run: Run, base: Manifest | None, candidates: Sequence[Candidate]) -
         else c
         for c in candidates
     ]
-    pipeline.apply(run, feeds=lambda _: first)
+    pipeline.apply(run, feeds=lambda _: first, passing=True)
     return True
 
 

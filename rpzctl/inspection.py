@@ -4,14 +4,26 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpzctl import build, catalogue, check, drift, feed_groups, guards, pipeline, sync, times
+from rpzctl import (
+    build,
+    catalogue,
+    check,
+    drift,
+    feed_groups,
+    guards,
+    planning,
+    sync,
+    times,
+    whatif,
+)
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
 from rpzctl.files import read_text
+from rpzctl.manifest import Hold, Manifest, ZoneEntry
 from rpzctl.resolvers.verify import live_serials
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, Manifest, ZoneEntry
+from rpzctl.store import FRAGMENTS
 
 
 class ZoneStatus(NamedTuple):
@@ -62,6 +74,8 @@ class Status(NamedTuple):
     expired: int
     pending: bool
     """the rules or settings say something else than what is published"""
+    held: Hold | None
+    """an earlier policy stays until a person ends that"""
     problems: tuple[str, ...]
     feeds: tuple[FeedStatus, ...]
 
@@ -77,6 +91,7 @@ class Status(NamedTuple):
             "live": self.live,
             "zones": [{**zone._asdict(), "is_live": zone.is_live} for zone in self.zones],
             "feeds": [feed._asdict() for feed in self.feeds],
+            "held": self.held._asdict() if self.held else None,
             "problems": list(self.problems),
         }
 
@@ -130,6 +145,7 @@ def status(run: Run) -> Status:
         allowed=sum(rule.verb == "allow" for rule in in_force),
         expired=len(rules) - len(in_force),
         pending=bool(book) and _pending(run, problems),
+        held=current.held if current else None,
         problems=tuple(problems),
         feeds=tuple(feeds),
     )
@@ -168,6 +184,7 @@ def check_all(run: Run) -> list[Finding]:
     except RpzctlError as fault:
         return [error("rules", run.config.repo, line) for line in fault.details or (fault.message,)]
     found = [*_rules(run, book), *_feeds(run)]
+    found += _cases(run)
     current = run.store.current()
     if current is None:
         return [
@@ -182,6 +199,13 @@ def check_all(run: Run) -> list[Finding]:
         if str(folder / entry.file) not in damaged:
             found += _zone(folder, entry)
     return found + _published_fragments(run, current) + _not_live(run, current)
+
+
+def _cases(run: Run) -> list[Finding]:
+    try:
+        return whatif.findings(run)
+    except RpzctlError as fault:
+        return [error("case", run.config.repo, line) for line in (fault.message, *fault.details)]
 
 
 def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
@@ -200,15 +224,13 @@ def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
 def _rules(run: Run, book: Book) -> list[Finding]:
     """Judge all rules, and carry the templates out once."""
     try:
-        target, made = pipeline.make_target(run, book, run.store.current(), None)
+        target, made = planning.make_target(run, book, run.store.current(), None)
     except RpzctlError as fault:
         return [error("policy", run.config.repo, line) for line in (fault.message, *fault.details)]
     found = [
         error("guard", book.where(rule), stop.text(), "or --force")
         for rule in made.rules
-        for stop in guards.judge(
-            [rule], pipeline.suffix_list(run.config), pipeline.protected(run.config)
-        )
+        for stop in planning.judged_rules(run.config, [rule])
     ]
     found += [
         error("contradiction", book.where(block), f"contradicts 'allow {allow.shown()}'")

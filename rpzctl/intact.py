@@ -2,12 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rpzctl.files import file_digest
-
-if TYPE_CHECKING:
-    from rpzctl.store import Manifest, ZoneEntry
+from rpzctl.manifest import Manifest, ZoneEntry
 
 _SMALL = 1 << 20
 """octets of a file that is read whole each time"""
@@ -15,7 +12,7 @@ _PARQUET = b"PAR1"
 """begins and ends a Parquet file"""
 
 
-def is_zone(folder: Path, zone: "ZoneEntry", *, thorough: bool) -> bool:
+def is_zone(folder: Path, zone: ZoneEntry, *, thorough: bool) -> bool:
     """Tell whether a zone file is as it was written; not `thorough`: of a large one, as long."""
     head, tail = zone.frame.stamped(zone.serial)
     path = folder / zone.file
@@ -28,7 +25,7 @@ def is_zone(folder: Path, zone: "ZoneEntry", *, thorough: bool) -> bool:
         return False
 
 
-def are_rows(folder: Path, zone: "ZoneEntry") -> bool:
+def are_rows(folder: Path, zone: ZoneEntry) -> bool:
     """Tell whether the saved rows of a zone look undamaged, which costs a look at both ends."""
     if not zone.rows_file:
         return True
@@ -46,7 +43,7 @@ def are_rows(folder: Path, zone: "ZoneEntry") -> bool:
     return not size if not zone.rows else end.endswith(b"\n")
 
 
-def make_manifest_newest(path: Path, manifest: "Manifest") -> None:
+def make_manifest_newest(path: Path, manifest: Manifest) -> None:
     """See to it that no zone file is newer than the manifest beside it: one that is was touched."""
     written = [(path.parent / zone.file).stat().st_mtime_ns for zone in manifest.zones.values()]
     if max(written, default=0) > path.stat().st_mtime_ns:

@@ -19,7 +19,7 @@ from rpzctl import (
     guards,
     ledger,
     merge,
-    pipeline,
+    planning,
     render,
     rows,
 )
@@ -219,21 +219,21 @@ def _with(
 
 def _terms(work: Work, wanted: Wanted) -> _Terms:
     config = work.run.config
-    suffixes = pipeline.suffix_list(config)
+    suffixes = planning.suffix_list(config)
     listed = [allow for text in work.excepted.values() for allow in exceptions.of_text(text)]
     settings = config.group.get(wanted.group.name)
     threats = [feed.kind == "threat" for feed, _ in wanted.group.feeds]
     return _Terms(
         sum(1 << place for place, threat in enumerate(threats) if threat),
         wanted.origin,
-        Judges(suffixes, pipeline.protected(config), _top_sites(config)),
+        Judges(suffixes, planning.protected(config), _top_sites(config)),
         exceptions.united(listed, suffixes.among(allow.name for allow in listed)),
         settings.min_feeds if settings else 1,
     )
 
 
 def _top_sites(config: Config) -> frozenset[str]:
-    path = pipeline.top_sites_file(config)
+    path = planning.top_sites_file(config)
     try:
         return guards.read_top_sites(path) if path else frozenset()
     except (OSError, ValueError) as fault:

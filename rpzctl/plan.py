@@ -6,10 +6,10 @@ from typing import Any, Literal, NamedTuple
 
 from rpzctl.errors import RpzctlError
 from rpzctl.guards import Stop
+from rpzctl.manifest import Manifest, Moved, ZoneEntry, digest_of
 from rpzctl.render import Drawn
 from rpzctl.rows import Diff, Few, Rows
 from rpzctl.rpz import Row
-from rpzctl.store import Manifest, ZoneEntry, digest_of
 
 SAMPLE = 20
 Sign = Literal["+", "-", "~"]
@@ -50,6 +50,12 @@ class ZoneChange(NamedTuple):
     frame_changed: bool
     rows: int
     digest: str
+
+    def moved(self) -> Moved:
+        """Return how many rows change."""
+        if self.status == "removed":
+            return Moved(0, self.rows, 0)
+        return Moved(len(self.diff.added), len(self.diff.removed), len(self.diff.changed))
 
     def value(self, limit: int | None = SAMPLE) -> dict[str, Any]:
         """Return the change as a JSON-ready document with at most `limit` rows of each sort."""

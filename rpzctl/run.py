@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from rpzctl.config import Config
+from rpzctl.manifest import Cause, Hold
 from rpzctl.resolvers import Resolver
 from rpzctl.store import Store
 
@@ -28,6 +29,12 @@ class Run(NamedTuple):
     """False: publish only"""
     stage: Callable[[str], None] = _silent
     """called with what is being done, on long work"""
+    cause: Cause = Cause()
+    """who wants it, and why"""
+    commit: bool = True
+    """changes of the policy repo may be committed"""
+    release: Hold | None = None
+    """the hold that may end: one that a person set meanwhile stays"""
 
     @property
     def store(self) -> Store:

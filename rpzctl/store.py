@@ -14,91 +14,29 @@ policy, and what was left half-built is swept away under the lock by the next ru
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from rpzctl import intact, retention
+from rpzctl import book, intact, retention
 from rpzctl.errors import Locked, RpzctlError
 from rpzctl.files import ASIDE, sync_folder, to_disk, write_aside
-from rpzctl.render import Frame
+from rpzctl.manifest import Manifest, read_manifest
 
-FORMAT = 1
 MANIFEST = "manifest.json"
 FRAGMENTS = ("options.conf", "zones.conf")
 SINKHOLE = "sinkhole"
 LOCK = "lock"
 SYNC_LOCK = "sync.lock"
+COMMIT = "commit"
 SERIALS = "serials.json"
 _TICK = 10_000_000
 """nanoseconds by which a zone file must be newer at least"""
-
-
-class ZoneEntry(NamedTuple):
-    """A zone in a generation. `span` is where its records stand in the file: start and length."""
-
-    origin: str
-    kind: Literal["policy", "sinkhole"]
-    file: str
-    serial: int
-    digest: str
-    """of the frame, the shapes and the rows: all that it says, apart from the serial"""
-    rows: int
-    frame: Frame
-    span: tuple[int, int]
-    rows_file: str | None = None
-    rows_digest: str = ""
-    sha256: str = ""
-    """of the zone file"""
-    inputs: str = ""
-    """digest of what a feed zone was made from; the same inputs need no work"""
-
-
-class Manifest(NamedTuple):
-    """What a generation is."""
-
-    generation: int
-    made: str
-    zones: Mapping[str, ZoneEntry]
-    """by origin; policy zones stand in order of precedence"""
-    sinkholes: tuple[str, ...] = ()
-    serials: Mapping[str, int] = MappingProxyType({})
-    """the highest serial that each zone ever had, also of zones that are gone"""
-
-    def text(self) -> str:
-        """Return the manifest as JSON text."""
-        zones = {
-            origin: {**zone._asdict(), "frame": zone.frame._asdict()}
-            for origin, zone in self.zones.items()
-        }
-        value = {"format": FORMAT, **self._asdict(), "zones": zones, "serials": dict(self.serials)}
-        return json.dumps(value, indent=1) + "\n"
-
-    @property
-    def policy_zones(self) -> list[str]:
-        """The origins of the policy zones in order of precedence."""
-        return [zone.origin for zone in self.zones.values() if zone.kind == "policy"]
-
-
-def _manifest(text: str) -> Manifest:
-    value = json.loads(text)
-    if value["format"] != FORMAT:
-        raise ValueError(f"format {value['format']}")
-    zones = {}
-    for origin, entry in value["zones"].items():
-        entry["frame"] = Frame(**entry["frame"])
-        entry["span"] = tuple(entry["span"])
-        zones[origin] = ZoneEntry(**entry)
-    return Manifest(
-        value["generation"], value["made"], zones, tuple(value["sinkholes"]), value["serials"]
-    )
 
 
 class Store(NamedTuple):
@@ -125,7 +63,7 @@ class Store(NamedTuple):
 
     def _read(self, path: Path) -> Manifest | None:
         try:
-            return _manifest(path.read_text(encoding="utf-8"))
+            return read_manifest(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except OSError as fault:
@@ -311,7 +249,7 @@ class Store(NamedTuple):
         intact.make_manifest_newest(folder / MANIFEST, manifest)
         self._remember(manifest)
         folder.chmod(0o755)
-        to_disk(folder)
+        to_disk(folder, private=book.FILES)
         if final.exists():  # built once, never flipped to: a run that was killed here
             shutil.rmtree(final)
         folder.rename(final)
@@ -378,6 +316,22 @@ class Store(NamedTuple):
             return None
         return manifest.made if manifest else None
 
+    def note_commit(self, generation: int, commit: str) -> None:
+        """Write down by which commit the change of a generation was recorded, after the fact.
+
+        It is the one thing that is added to a generation; where it is not there, nothing is known.
+        """
+        folder = self.output / "generations" / f"{generation:010d}"
+        with contextlib.suppress(RpzctlError):
+            write_aside(folder / COMMIT, f"{commit}\n".encode(), mode=0o644, sure=False)
+
+    def commit_of(self, manifest: Manifest) -> str:
+        """Return the commit that recorded a generation, or that it was made from; or nothing."""
+        try:
+            return (self.folder(manifest) / COMMIT).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return manifest.cause.commit
+
     def kept(self) -> list[Manifest]:
         """Return the generations that are kept, the oldest first."""
         paths = sorted((self.output / "generations").glob("[0-9]*/" + MANIFEST))
@@ -388,9 +342,3 @@ class Store(NamedTuple):
         home = self.output / "generations"
         used = [int(path.name) for path in home.glob("[0-9]*") if path.name.isdigit()]
         return max(*used, self.remembered()[0], 0) + 1
-
-
-def digest_of(*parts: object) -> str:
-    """Return a digest of JSON-ready values."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -21,6 +21,7 @@ from rpzctl import (
     judging,
     network_guards,
     pipeline,
+    planning,
     snapshots,
     times,
 )
@@ -105,6 +106,7 @@ class SyncOutcome(NamedTuple):
                 for report in self.reports
             ],
             "applied": self.outcome.value(),
+            "held": self.outcome.value()["held"],
         }
 
 
@@ -146,18 +148,24 @@ def limits(config: Config) -> Limits:
 
 
 def apply(run: Run) -> Outcome:
-    """Make what the rules and the feeds' last good copies say the live policy."""
+    """Make what the rules and the feeds' last good copies say the live policy.
+
+    It ends the hold of an old one.
+    """
     with run.store.lock(run.wait, SYNC_LOCK):
-        return _apply(run, thorough=True)[1]
+        base = run.store.current()
+        return _apply(run._replace(release=base.held if base else None), thorough=True)[1]
 
 
 def plan(run: Run) -> Plan:
     """Return what `apply` would change."""
-    return pipeline.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
+    return planning.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
 
 
 def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
+    if base and base.held != run.release:
+        return (), pipeline.apply(run, feeds=lambda _: [])
     made = bulk.zones(run, base)
     if first_load.announce(run, base, made.candidates):
         base = run.store.current()

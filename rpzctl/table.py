@@ -17,7 +17,16 @@ import polars as pl
 from rpzctl.files import Out, file_digest
 from rpzctl.names import Domain, printable
 from rpzctl.rows import Diff, RowSet, Shape, damaged, record_faults, spread
-from rpzctl.rpz import BITS, PASSTHRU, RECORD_PATTERN, SCOPES, Action, Row, Scope, parse_action
+from rpzctl.rpz import (
+    BITS,
+    PASSTHRU,
+    RECORD_PATTERN,
+    SCOPES,
+    Action,
+    Row,
+    Scope,
+    parse_action,
+)
 
 SLICE = 1 << 17
 """rows that are turned into text at a time: few enough to stay in the processor's cache"""
@@ -187,6 +196,12 @@ class TableRows:
         if not faults and at != len(data):
             faults.append("there is more in the file than the policy makes")
         return faults
+
+
+def saved_rows(path: Path) -> TableRows:
+    """Return the rows that `TableRows.save` wrote. Raises `RpzctlError` when they are damaged."""
+    frame, action = _saved(path, PASSTHRU)
+    return TableRows(frame, action)
 
 
 def _saved(path: Path, action: Action) -> tuple[pl.DataFrame, Action]:

@@ -10,11 +10,11 @@ from rpzctl.config import Config
 from rpzctl.feed_groups import Group
 from rpzctl.guards import LeftOut
 from rpzctl.ledger import Head, Line, Page
+from rpzctl.manifest import Manifest, digest_of
 from rpzctl.names import Domain
 from rpzctl.plan import Candidate
 from rpzctl.rpz import Action
 from rpzctl.run import Run
-from rpzctl.store import Manifest, digest_of
 
 
 class FreshPage(NamedTuple):

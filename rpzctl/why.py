@@ -16,8 +16,8 @@ from rpzctl import (
     exceptions,
     feed_groups,
     ledger,
-    pipeline,
     places,
+    planning,
     policy,
     published,
     rows,
@@ -25,12 +25,12 @@ from rpzctl import (
 )
 from rpzctl.book import Book, read_book
 from rpzctl.catalogue import Feed
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import Domain, ancestors, is_within
 from rpzctl.rpz import BITS, PASSTHRU, SCOPES, Action, Kind, Scope
-from rpzctl.rules import Rule
+from rpzctl.rule import Rule
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
-from rpzctl.store import Manifest, ZoneEntry
 from rpzctl.wanted import front_of, ledgers
 
 Verdict = Literal["blocked", "allowed", "neither"]
@@ -206,7 +206,7 @@ def _rules(book: Book, chain: set[Domain]) -> Iterator[tuple[str, Rule]]:
 def _excepted(feeds: _Feeds, name: Domain) -> Iterator[Said]:
     """Give the exceptions of feeds that cover `name`."""
     store = feed_groups.snapshots(feeds.run.config)
-    suffixes = pipeline.suffix_list(feeds.run.config)
+    suffixes = planning.suffix_list(feeds.run.config)
     for feed, _ in feeds.known.values():
         if not feed.exceptions:
             continue

@@ -1,5 +1,6 @@
 """Options that several commands share, and what they are turned into."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,23 +39,39 @@ def run_of(
     wait: float = WAIT,
     force: bool = False,
     reload: bool = True,
+    commit: bool = True,
     stage: Callable[[str], None] | None = None,
 ) -> "Run":
     """Return what the pipeline needs to know, the clock read."""
+    from rpzctl.manifest import Cause
     from rpzctl.resolvers.bind import Bind
     from rpzctl.run import Run
 
     config = config_of(ctx)
-    more = {"stage": stage} if stage else {}
-    return Run(
+    run = Run(
         config=config,
         now=datetime.now(UTC),
         resolvers=tuple(Bind(settings) for settings in config.resolver),
         wait=wait,
         force=force,
         reload=reload,
-        **more,
+        commit=commit,
+        cause=Cause(ctx.info_name or "", invoker()),
     )
+    return run._replace(stage=stage) if stage else run
+
+
+def invoker() -> str:
+    """Return who asks: the user behind sudo or doas, or the one whose process this is."""
+    import pwd
+
+    behind = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER")
+    if behind and behind.isprintable():
+        return behind
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def scene_of(ctx: typer.Context, *, online: bool) -> "Scene":
@@ -103,6 +120,13 @@ def complete_blocked(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_allowed(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the allowed names that begin so, for the shell's completion."""
     return _complete_rule(ctx, "allow", incomplete)
+
+
+def complete_trigger(incomplete: str) -> list[str]:
+    """Return the triggers that begin so, for the shell's completion."""
+    from rpzctl.triggers import Trigger
+
+    return [trigger for trigger in Trigger if trigger.startswith(incomplete)]
 
 
 def _complete_rule(ctx: typer.Context, verb: str, incomplete: str) -> list[str]:

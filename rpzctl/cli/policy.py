@@ -83,7 +83,13 @@ def status(ctx: typer.Context, json: Json = False) -> None:
     print(f"generation     {now.generation or 'none'}" + (f" of {now.made}" if now.made else ""))
     print(f"last proven    {now.proven_at or 'never'}")
     print(f"rules          {now.blocked} block, {now.allowed} allow, {now.expired} expired")
-    if now.pending:
+    if now.held:
+        print(
+            show.paint(
+                show.plain(f"held           {now.held.text()}: rpzctl rollforward"), "yellow"
+            )
+        )
+    elif now.pending:
         print(show.paint("recorded rules or settings are not applied: rpzctl apply", "yellow"))
     for line in now.problems:
         print(show.paint(line, "red"))

@@ -101,6 +101,10 @@ def outcome(done: "Outcome", titles: list[str]) -> None:
     """Print what an apply did."""
     for line in done.warnings:
         note(line)
+    if done.held:
+        note(f"{done.held.text()}; 'rpzctl rollforward' or 'rpzctl apply' ends it")
+    if done.released:
+        note(f"no longer held: the policy of generation {done.released.of}")
     where = " and ".join(titles)
     serials = ", ".join(f"{zone} {serial}" for zone, serial in done.serials.items())
     if not done.published:

@@ -19,10 +19,11 @@ from rpzctl.doctor.finding import NotLooked
 from rpzctl.doctor.named_conf import NamedConf
 from rpzctl.doctor.once import Once
 from rpzctl.errors import RpzctlError
+from rpzctl.manifest import Manifest
 from rpzctl.resolvers import Answer, Question
 from rpzctl.resolvers.bind import Bind
 from rpzctl.snapshots import Record
-from rpzctl.store import Manifest, Store
+from rpzctl.store import Store
 
 if TYPE_CHECKING:
     from rpzctl.fetch import Fetched

@@ -77,7 +77,7 @@ class Bind(NamedTuple):
     def _rndc(self, *command: str) -> None:
         s = self.settings
         argv = ["rndc", "-s", str(s.rndc_server), "-p", str(s.rndc_port), "-k", str(s.rndc_key)]
-        done = process.run([*argv, *command], timeout=max(60.0, self.timeout))
+        done = process.run([*argv, *command], timeout=s.rndc_timeout)
         if done.status != 0:
             raise RpzctlError(
                 f"rndc {' '.join(command)} failed: {printable(done.said, 300)}",

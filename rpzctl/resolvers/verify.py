@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from rpzctl.config import Sinkhole
 from rpzctl.errors import NotLive, RpzctlError
+from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.render import canary_name
 from rpzctl.resolvers import Answer, Question, Resolver
 from rpzctl.rpz import Action, Kind, Row, Scope
-from rpzctl.store import Manifest, ZoneEntry
+from rpzctl.triggers import is_other
 
 PROBE = "rpzctl-probe"
 _PAUSE = 0.003
@@ -38,7 +39,13 @@ class Expectation(NamedTuple):
 
 
 def expected(row: Row, zones: Sequence[str]) -> list[Expectation]:
-    """Return what to ask about `row`, which stands in the last of `zones`."""
+    """Return what to ask about `row`, which stands in the last of `zones`.
+
+    Nothing about a rule on addresses or name servers: no name is known that would meet it. The
+    canary shows that its zone has effect.
+    """
+    if is_other(row.name):
+        return []
     names = []
     if row.scope is not Scope.BELOW:
         names.append(str(row.name))
@@ -46,6 +53,8 @@ def expected(row: Row, zones: Sequence[str]) -> list[Expectation]:
     if row.scope is not Scope.EXACT and len(probe) <= 253:  # noqa: PLR2004 - names.MAX_LENGTH
         names.append(probe)
     kind = "CNAME" if row.action.kind is Kind.CNAME else "A"
+    if row.action.data:
+        kind = row.action.data[0].partition(" ")[0]
     return [Expectation(Question(name, kind), row.action, tuple(zones)) for name in names]
 
 
@@ -58,7 +67,7 @@ def mismatch(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> st
     return f"{asked.name} {asked.type}: planned {planned}, got: {answer.text()}"
 
 
-def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:  # noqa: PLR0911 - one return for each action
+def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:  # noqa: C901, PLR0911 - one case for each action
     action, zones = expectation.action, expectation.zones
     if action is None:
         return answer.policy_zone not in zones
@@ -79,7 +88,20 @@ def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:
         case Kind.SINKHOLE:
             return answer.data("A") == [str(sinkhole.ipv4)]
         case Kind.CNAME:
-            return answer.data("CNAME") == [f"{action.target}."]
+            return answer.data("CNAME") == [_target(action, expectation.question)]
+        case Kind.DATA:
+            return answer.truncated or _has(answer, action, expectation.question.type)
+
+
+def _has(answer: Answer, action: Action, kind: str) -> bool:
+    told = (record.partition(" ") for record in action.data)
+    return answer.data(kind) == sorted(data for each, _, data in told if each == kind)
+
+
+def _target(action: Action, question: Question) -> str:
+    """Return where a question is sent; a wildcard has the name asked for in its place."""
+    target = str(action.target)
+    return f"{question.name}{target[1:]}." if target.startswith("*.") else f"{target}."
 
 
 def canaries(resolver: Resolver, zones: Iterable[ZoneEntry]) -> dict[str, Answer]:

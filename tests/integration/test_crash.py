@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.servers import Site, find, until
+from tests.servers import REAL, Site, find, until
 
 RUNS = 40
 
@@ -157,3 +157,47 @@ def test_a_generation_that_was_never_flipped_to_does_no_harm(site: Site) -> None
     site.ok("block", "evil.example")
     assert site.answer("evil.example") == "NXDOMAIN"
     is_complete(site)
+
+
+def test_a_killed_rollback_is_whole_or_not_at_all(site: Site) -> None:
+    for name in ("one.example", "two.example"):
+        site.ok("block", name)
+    for number in range(10):
+        kill_somewhere(site, "rollback", within=0.4)
+        is_complete(site)
+        assert site.answer("one.example") in {"NXDOMAIN", REAL}
+        held = site.ok("history", "--json").json()["generations"][0]["held"]
+        if held and number % 2:
+            # What was published before the kill is brought to the resolver by the next command.
+            site.ok("block", f"b{number}.example")
+            assert site.answer(f"b{number}.example") == "NXDOMAIN"
+    site.named.stop()
+    site.named.start()
+    passes_the_tools(site)
+    recovers(site)
+    assert {"one.example", "two.example"} <= set(recorded(site)), "no rule is lost"
+
+
+@pytest.mark.slow
+def test_kill_at_two_hundred_moments(site: Site) -> None:
+    site.ok("block", "held.example")
+    for number in range(200):
+        match number % 4:
+            case 0:
+                kill_somewhere(site, "block", f"m{number}.example")
+            case 1:
+                with site.block_list.open("a") as file:
+                    file.write(f"a{number}.example\n")
+                kill_somewhere(site, "apply")
+            case 2:
+                kill_somewhere(site, "rollback", within=0.4)
+            case _:
+                kill_somewhere(site, "unblock", f"m{number - 3}.example")
+        is_complete(site)
+        assert "held.example" in recorded(site)
+        if number % 20 == 19:
+            site.named.stop()
+            site.named.start()
+            recovers(site)
+            passes_the_tools(site)
+    assert {f"a{number}.example" for number in range(1, 200, 4)} <= set(recorded(site))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rpzctl import bulk, catalogue, config, definitions, guards, pipeline, reading, suffixes
+from rpzctl import bulk, catalogue, config, definitions, guards, planning, reading, suffixes
 from rpzctl.catalogue import Feed
 from rpzctl.cli import show
 from rpzctl.config import Config
@@ -121,7 +121,7 @@ def test_a_public_suffix_list_that_is_no_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"\xff\xfe")
     made = settings(tmp_path, '[guards]\npublic_suffix_list = "list"\n')
     with pytest.raises(UsageFault, match=r"guards\.public_suffix_list: .* is not UTF-8"):
-        pipeline.suffix_list(made)
+        planning.suffix_list(made)
     (tmp_path / "list").write_text("com\nb\u00fc..cher\n")
     assert "com" in suffixes.load(tmp_path / "list").rules[0], "what is no name is passed over"
 

@@ -7,11 +7,12 @@ import pytest
 
 from rpzctl import build, config, render
 from rpzctl.build import Step, Target
+from rpzctl.manifest import Manifest
 from rpzctl.names import Domain
 from rpzctl.plan import Candidate
 from rpzctl.rows import QuickRows
 from rpzctl.rpz import Action, Kind, Row, Scope
-from rpzctl.store import FRAGMENTS, SINKHOLE, Manifest, Store
+from rpzctl.store import FRAGMENTS, SINKHOLE, Store
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 CLOCK = 2026112400

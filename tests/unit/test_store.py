@@ -12,8 +12,9 @@ import pytest
 
 from rpzctl.errors import RpzctlError
 from rpzctl.files import link, write_aside
+from rpzctl.manifest import Manifest, ZoneEntry, digest_of
 from rpzctl.render import Frame
-from rpzctl.store import MANIFEST, Manifest, Store, ZoneEntry, digest_of
+from rpzctl.store import MANIFEST, Store
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NO_PROCESS = 2**22 + 1  # above the highest process id of Linux
