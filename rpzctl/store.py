@@ -74,20 +74,22 @@ class Store(NamedTuple):
                 fix="move the output folder away and run 'rpzctl init' and 'rpzctl apply' again",
             ) from None
 
-    def sound(self, manifest: Manifest | None, *, thorough: bool) -> Manifest | None:
+    def sound(
+        self, manifest: Manifest | None, *, thorough: bool, published: bool = True
+    ) -> Manifest | None:
         """Return `manifest` without the zones whose file is gone or is not as it was written.
 
-        A zone that is left out is built anew; all are where `current` leads elsewhere. Not
-        `thorough`: of a large file only the size counts.
+        A zone that is left out is built anew; all are where `current` gave the manifest and leads
+        elsewhere (`published`). Not `thorough`: of a large file only the size counts.
         """
         if manifest is None:
             return None
         folder = self.folder(manifest)
-        in_place = self.is_in_place(manifest) and not self.is_turned_back(manifest)
+        stray = published and (not self.is_in_place(manifest) or self.is_turned_back(manifest))
         zones = {
             origin: zone
             for origin, zone in manifest.zones.items()
-            if in_place
+            if not stray
             and intact.is_zone(folder, zone, thorough=thorough)
             and intact.are_rows(folder, zone)
         }
