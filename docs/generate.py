@@ -1,4 +1,4 @@
-"""Write the reference from the program: docs/reference/{commands,configuration,feeds}.md.
+"""Write the reference from the program: docs/reference/{commands,configuration,feeds,doctor}.md.
 
 The tests hold what is committed against what this writes.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from rpzctl import catalogue, config, shipped
+from rpzctl import catalogue, config, doctor, shipped
 from rpzctl.cli import app
 
 HERE = Path(__file__).parent / "reference"
@@ -93,6 +93,21 @@ def feeds() -> str:
     return "".join(parts)
 
 
+def examinations() -> str:
+    """Return the reference of what `rpzctl doctor` looks at."""
+    parts = [
+        _NOTE,
+        "# rpzctl doctor\n\nEach examination by its id. How to use it: [doctor](../doctor.md).\n",
+    ]
+    for each in doctor.EXAMINATIONS:
+        said = doctor.described(each)
+        parts.append(
+            f"\n## {said.id}\n\n{said.title}\n\n- Harm: {said.harm}\n- Example: {said.example}\n"
+            f"- Reference: {said.reference}\n"
+        )
+    return "".join(parts)
+
+
 def _keys(model: type[Any]) -> Iterator[str]:
     """Give a row for each key: its default, and the text that stands below it in the source."""
     [node] = ast.parse(inspect.getsource(model)).body
@@ -122,7 +137,12 @@ def _default(value: object) -> str:
     return f'"{value}"' if not isinstance(value, int | float) else str(value)
 
 
-PAGES = {"commands.md": commands, "configuration.md": configuration, "feeds.md": feeds}
+PAGES = {
+    "commands.md": commands,
+    "configuration.md": configuration,
+    "feeds.md": feeds,
+    "doctor.md": examinations,
+}
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ def _same(store: Store, one: Manifest, other: Manifest) -> bool:
 
 def _whole(store: Store, manifest: Manifest) -> Manifest:
     """Return `manifest` if all of its files are as they were written. Raises `RpzctlError`."""
-    sound = store.sound(manifest, thorough=True)
+    sound = store.sound(manifest, thorough=True, published=False)
     gone = [origin for origin in manifest.zones if sound and origin not in sound.zones]
     if gone:
         raise RpzctlError(

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from rpzctl.config import Config
+    from rpzctl.doctor.scene import Scene
     from rpzctl.run import Run
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -71,6 +72,20 @@ def invoker() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
+
+
+def scene_of(ctx: typer.Context, *, online: bool) -> "Scene":
+    """Return what `doctor` looks at, the clock read; also where the settings cannot be read."""
+    import time
+
+    from rpzctl.doctor.scene import SECONDS, Scene
+    from rpzctl.errors import RpzctlError
+
+    try:
+        given: Config | RpzctlError = config_of(ctx)
+    except RpzctlError as fault:
+        given = fault
+    return Scene(given, datetime.now(UTC), time.monotonic() + SECONDS, online)
 
 
 def complete_feed(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -30,6 +30,8 @@ class Fetched(NamedTuple):
     """seconds for which the publisher does not want to be asked again"""
     asked: bool = True
     """whether the publisher was asked at all"""
+    date: str | None = None
+    """what the server's clock says (RFC 9110, section 6.6.1)"""
 
 
 class Limits(NamedTuple):

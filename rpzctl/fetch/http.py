@@ -234,8 +234,9 @@ def _answer(
     answer: "web.Answer", known: Validators, limits: Limits, hidden: frozenset[str]
 ) -> Fetched:
     status = answer.status
+    date = _header(answer, "Date", hidden)
     if status == 304 and any(known):  # noqa: PLR2004 - Not Modified
-        return Fetched(unchanged=True, validators=known, served=True)
+        return Fetched(unchanged=True, validators=known, served=True, date=date)
     if status != 200:  # noqa: PLR2004 - OK
         raise Broken(
             f"HTTP status {status}",
@@ -258,7 +259,7 @@ def _answer(
     validators = Validators(
         _header(answer, "ETag", hidden), _header(answer, "Last-Modified", hidden)
     )
-    return Fetched(data=data, validators=validators, served=True)
+    return Fetched(data=data, validators=validators, served=True, date=date)
 
 
 def _header(answer: "web.Answer", name: str, hidden: frozenset[str]) -> str | None:
