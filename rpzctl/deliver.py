@@ -5,9 +5,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from rpzctl import build, policy, times
+from rpzctl import build, fragments, policy, times
 from rpzctl.errors import NotLive, RpzctlError
-from rpzctl.files import read_text
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import is_within
 from rpzctl.plan import Plan
@@ -15,7 +14,7 @@ from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
 from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Store
+from rpzctl.store import SINKHOLE, SYNC_LOCK, Store
 
 SAMPLE = 12
 """rows of each zone and sort whose effect is proved by a question"""
@@ -137,7 +136,7 @@ def _load(
         for origin in manifest.policy_zones
         if origin in change.reload
         or old.get(origin) != manifest.zones[origin].serial
-        or (change.reconfigure and origin in anew)
+        or ((change.unknown or change.fragments) and origin in anew)
     }
 
 
@@ -176,7 +175,13 @@ def change_between(
     """
     drifted = [origin for origin in drifted if origin in manifest.zones]
     if served is None:
-        return Change(True, tuple(manifest.policy_zones), manifest.sinkholes)
+        return Change(
+            True,
+            tuple(manifest.policy_zones),
+            manifest.sinkholes,
+            fragments.changed(None, store.folder(manifest)),
+            tuple(manifest.policy_zones),
+        )
     old = {origin: zone.serial for origin, zone in served.zones.items()}
     moved = [
         origin
@@ -185,11 +190,13 @@ def change_between(
     ]
     shared = old.get(SINKHOLE) != manifest.zones[SINKHOLE].serial
     stay = [name for name in manifest.sinkholes if name in served.sinkholes]
-    fragments = any(
-        read_text(store.folder(served) / name) != read_text(store.folder(manifest) / name)
-        for name in FRAGMENTS
+    return Change(
+        bool(drifted),
+        tuple(moved),
+        tuple(stay) if shared else (),
+        fragments.changed(store.folder(served), store.folder(manifest)),
+        tuple(manifest.policy_zones),
     )
-    return Change(bool(drifted) or fragments, tuple(moved), tuple(stay) if shared else ())
 
 
 def _undone(
@@ -220,7 +227,7 @@ def _undone(
         wanted = (
             build.mixed(run.config, store, good, failed)
             if keep_rules
-            else build.content(store, good)
+            else build.content(run.config, store, good)
         )
         with store.aside() as folder:
             made = build.rebuild(run.config, store, wanted, failed, folder, run.now)
@@ -254,7 +261,7 @@ def expectations(
     Where rows changed, of those; where a template or a setting changed, of all that it draws.
     """
     operator = plan.zones[0]
-    redrawn = plan.sinkhole_changed or "zones.conf" in plan.fragments
+    redrawn = plan.sinkhole_changed or bool(set(fragments.OF_SINKHOLES) & set(plan.fragments))
     names = [*plan.sinkholes_added[:SAMPLE], *(made.sinkholes[:SAMPLE] if redrawn else ())]
     found = [Expectation(Question(name), SINKHOLE_ACTION) for name in dict.fromkeys(names)]
     rows = {candidate.origin: candidate.rows for candidate in target.zones}

@@ -1,10 +1,23 @@
 """`check` and `status`: what is there, whether it is sound, whether it is live. Changes nothing."""
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpzctl import build, catalogue, check, feed_groups, guards, planning, sync, times
+from rpzctl import (
+    abilities,
+    build,
+    catalogue,
+    check,
+    feed_groups,
+    fragments,
+    guards,
+    includes,
+    planning,
+    sync,
+    times,
+)
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
 from rpzctl.errors import RpzctlError
@@ -12,7 +25,6 @@ from rpzctl.files import file_digest, read_text
 from rpzctl.manifest import Hold, Manifest, ZoneEntry
 from rpzctl.resolvers.verify import live_serials, serves
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS
 
 
 class ZoneStatus(NamedTuple):
@@ -147,9 +159,10 @@ def _pending(run: Run, problems: list[str]) -> bool:
         return True
 
 
-def check_all(run: Run) -> list[Finding]:
+def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
     """Check the rule files, the templates, and every record of the published generation.
 
+    What the configured kinds of resolvers cannot do is found, and what those in `also` could not.
     Faults of the configuration itself are raised before this is called.
     """
     try:
@@ -163,25 +176,30 @@ def check_all(run: Run) -> list[Finding]:
             *found,
             error("generation", run.config.output, "nothing is published", "rpzctl apply"),
         ]
+    kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
+    folder = run.store.folder(current)
     for entry in current.zones.values():
-        found += _zone(run.store.folder(current), entry)
+        found += _zone(folder, entry)
+        if entry.kind == "policy" and (folder / entry.file).is_file():
+            for kind in kinds:
+                found += abilities.of_zone_file(kind, entry.origin, folder / entry.file)
     return found + _published_fragments(run, current) + _drift(run, current)
 
 
 def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
     folder = run.store.folder(current)
-    texts = {name: read_text(folder / name) for name in FRAGMENTS}
-    fragments = {name: text for name, text in texts.items() if text is not None}
+    texts = {name: read_text(folder / name) for name in fragments.names(run.config)}
+    there = {name: text for name, text in texts.items() if text is not None}
     found = [
         error("generation", folder / name, "is missing", "rpzctl apply")
         for name in texts
-        if name not in fragments
+        if name not in there
     ]
     if found:
         return found
     for resolver in run.config.resolver:
-        found += check.checkconf(resolver.named_conf, fragments, run.store.current_link)
-        found += _included(resolver.named_conf, fragments, run)
+        found += includes.configuration(resolver, there, run.store.current_link)
+        found += includes.not_included(resolver, run.store.current_link)
     return found
 
 
@@ -217,7 +235,7 @@ def _dry_build(run: Run, target: build.Target) -> list[Finding]:
                 found += build.check_zone(candidate, entry, folder, None)
                 found += build.finish_checkzone(running)
         for resolver in run.config.resolver:
-            found += check.checkconf(resolver.named_conf, target.fragments, run.store.current_link)
+            found += includes.configuration(resolver, target.fragments, run.store.current_link)
     return found
 
 
@@ -240,21 +258,6 @@ def _zone(folder: Path, entry: ZoneEntry) -> list[Finding]:
     with path.open(encoding="ascii", errors="replace") as text:
         found = check.dnspython_lines(origin, text)
     return found + build.finish_checkzone(running)
-
-
-def _included(named_conf: Path, fragments: dict[str, str], run: Run) -> list[Finding]:
-    """Find fragments that named.conf does not include."""
-    missing = check.not_included(named_conf, fragments, run.store.current_link)
-    return [
-        Finding(
-            "includes",
-            "warning",
-            str(named_conf),
-            f"does not include {run.store.current_link / name}",
-            "'rpzctl init' prints the line",
-        )
-        for name in missing
-    ]
 
 
 def _drift(run: Run, current: Manifest) -> list[Finding]:

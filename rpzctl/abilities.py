@@ -1,0 +1,140 @@
+"""What each kind of resolver makes of policy: which actions and triggers, and what else differs.
+
+`check` warns by it, a publish is refused by it, docs/resolvers.md is written from it, and the
+conformance suite holds it against the real daemons.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from rpzctl.check import Finding, error
+from rpzctl.names import printable
+from rpzctl.rows import Shape, expand
+from rpzctl.rpz import Action, Kind
+
+CAN = ""
+"""it does as BIND does"""
+
+
+class Ability(NamedTuple):
+    """What a kind of resolver makes of policy."""
+
+    title: str
+    """with the version that was tried"""
+    actions: Mapping[Kind, str]
+    """for each action `CAN`, or what happens instead"""
+    triggers: Mapping[str, str]
+    """the same for each sort of trigger (RPZ draft, section 4)"""
+    change: str
+    """how a change is brought to it"""
+    proof: str
+    """how an answer tells that policy made it"""
+    refuses_duplicates: bool = False
+    """a record that stands twice costs the whole zone"""
+
+
+TRIGGERS = ("qname", "client-ip", "ip", "nsdname", "nsip")
+
+
+def _actions(**but: str) -> Mapping[Kind, str]:
+    return MappingProxyType({kind: but.get(kind.name.lower(), CAN) for kind in Kind})
+
+
+def _triggers(**but: str) -> Mapping[str, str]:
+    return MappingProxyType({name: but.get(name.replace("-", "_"), CAN) for name in TRIGGERS})
+
+
+ABILITIES: Mapping[str, Ability] = MappingProxyType(
+    {
+        "bind": Ability(
+            title="BIND 9.18",
+            actions=_actions(),
+            triggers=_triggers(),
+            change="`rndc reload` of each changed zone; `rndc reconfig` for another set of zones",
+            proof="an answer names its policy zone (SOA in the additional section)",
+        ),
+        "unbound": Ability(
+            title="Unbound 1.17",
+            actions=_actions(),
+            triggers=_triggers(),
+            change="`unbound-control auth_zone_reload` of each changed zone; `reload_keep_cache` "
+            "for another set of zones",
+            proof="an answer of policy has the AA flag, and does not say which zone made it",
+        ),
+    }
+)
+
+
+class _Seen(NamedTuple):
+    """What something that a kind cannot do is, and where it was first seen."""
+
+    message: str
+    example: str
+
+
+def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Finding]:
+    """Find what `kind` cannot do among the records that a zone is to have. Each is an error.
+
+    Harm: Knot Resolver leaves such a rule out, and the name resolves; PowerDNS Recursor drops the
+    whole zone for one record that stands twice, and says that all is well.
+    """
+    lines = (
+        line for shape in shapes.values() for line in expand(shape, _NAME).splitlines(keepends=True)
+    )
+    return [
+        error("resolver", origin, f"{seen.message} ({kind})", _FIX) for seen in _faults(kind, lines)
+    ]
+
+
+def of_zone_file(kind: str, origin: str, path: Path) -> list[Finding]:
+    """Find what `kind` cannot do in a published zone file. Each is a warning, with an example."""
+    with path.open(encoding="ascii", errors="replace") as lines:
+        return [
+            Finding(
+                "resolver",
+                "warning",
+                origin,
+                printable(f"{seen.message} ({kind}); first: {seen.example}", 400),
+                _FIX,
+            )
+            for seen in _faults(kind, lines)
+        ]
+
+
+_NAME = "name.invalid"
+_FIX = "docs/resolvers.md tells what each kind can do"
+_MARKS = {
+    ".": Kind.NXDOMAIN,
+    "*.": Kind.NODATA,
+    "rpz-drop.": Kind.DROP,
+    "rpz-tcp-only.": Kind.TCP_ONLY,
+    "rpz-passthru.": Kind.PASSTHRU,
+}
+
+
+def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
+    """Return each sort of fault once."""
+    able = ABILITIES[kind]
+    found: dict[str, _Seen] = {}
+
+    def tell(message: str, line: str) -> None:
+        found.setdefault(message, _Seen(message, line.strip()))
+
+    before = ""
+    for line in lines:
+        if line == before and able.refuses_duplicates:
+            tell("a record stands twice, for which the whole zone is dropped", line)
+        before = line
+        owner, _, rest = line.partition(" ")
+        if "rpz-" in owner:
+            trigger = next((t for t in TRIGGERS if f".rpz-{t}" in f".{owner}"), None)
+            if trigger and able.triggers[trigger] != CAN:
+                tell(f"trigger {trigger}: {able.triggers[trigger]}", line)
+        _, cname, target = rest.strip().rpartition("CNAME ")
+        if cname:
+            action = _MARKS.get(target, Kind.CNAME)
+            if able.actions[action] != CAN:
+                tell(f"action {action}: {able.actions[action]}", line)
+    return list(found.values())

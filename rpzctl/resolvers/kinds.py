@@ -1,0 +1,17 @@
+"""The kinds of resolvers: from settings to what brings changes and asks."""
+
+from rpzctl.resolver_settings import AnyResolver, BindSettings, UnboundSettings
+from rpzctl.resolvers import Resolver
+
+
+def of(settings: AnyResolver) -> Resolver:
+    """Return the resolver that `settings` speak of."""
+    if isinstance(settings, BindSettings):
+        from rpzctl.resolvers.bind import Bind
+
+        return Bind(settings)
+    if isinstance(settings, UnboundSettings):
+        from rpzctl.resolvers.unbound import Unbound
+
+        return Unbound(settings)
+    raise NotImplementedError(settings.kind)
