@@ -110,9 +110,8 @@ def test_relative_paths_are_relative_to_the_file(
             "resolver.0.unbound_conf: is a key of the kind unbound; this one is knot",
         ),
         (
-            "[[resolver]]\ncontrol_timeout = 1.0",
-            "resolver.0.control_timeout: is a key of the kind unbound and pdns-recursor and knot; "
-            "this one is bind",
+            "[[resolver]]\nkind = 'unbound'\nsocket_dir = '/run'",
+            "resolver.0.socket_dir: is a key of the kind pdns-recursor; this one is unbound",
         ),
         (
             "[[resolver]]\nkind = 'knot'\ncontorl = 'x'\n",
