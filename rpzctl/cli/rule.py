@@ -98,7 +98,7 @@ def block(
         parsed = parse_action(action) if action is not None else None
     except ValueError as fault:
         raise UsageFault(f"--action: {fault}") from None
-    like = _rule("block", reason, ticket, expires, by, force=force)
+    like = like_rule("block", reason, ticket, expires, by, force=force)
     like = like._replace(action=parsed, via="zone" if via == "zone" else "rpz")
     _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
 
@@ -118,7 +118,7 @@ def allow(
     json: Json = False,
 ) -> None:
     """Let names resolve whatever feeds and wider blocks say, and prove it."""
-    like = _rule("allow", reason, ticket, expires, by, force=force)
+    like = like_rule("allow", reason, ticket, expires, by, force=force)
     _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
 
 
@@ -182,7 +182,7 @@ def list_rules(
     show.table(("NAME", "ACTION", "EXPIRES", "BY", "WHY"), lines)
 
 
-def _rule(
+def like_rule(
     verb: "Verb",
     reason: str | None,
     ticket: str | None,
