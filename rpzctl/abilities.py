@@ -63,6 +63,14 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             "for another set of zones",
             proof="an answer of policy has the AA flag, and does not say which zone made it",
         ),
+        "pdns-recursor": Ability(
+            title="PowerDNS Recursor 4.8",
+            actions=_actions(),
+            triggers=_triggers(),
+            change="`rec_control reload-lua-config`: all zones, whichever changed",
+            proof="an answer names the policy zone that speaks of it (extended error, RFC 8914)",
+            refuses_duplicates=True,
+        ),
     }
 )
 

@@ -18,6 +18,8 @@ from rpzctl.store import SINKHOLE, SYNC_LOCK, Store
 
 SAMPLE = 12
 """rows of each zone and sort whose effect is proved by a question"""
+FEW = 200
+"""names that a resolver may be told one by one"""
 _PATIENCE = 300.0
 """seconds to wait for the lock when what is published must be settled or put back"""
 
@@ -40,13 +42,15 @@ def bring(
     expect: Sequence[Expectation],
     good: Manifest | None,
     drifted: Sequence[str],
+    names: tuple[str, ...] | None = None,
 ) -> None:
     """Have the resolvers load `manifest`, and prove it, under the lock; or put `good` back.
 
-    `served` is what they are known to serve, `drifted` the zones of it that they do not.
+    `served` is what they are known to serve, `drifted` the zones of it that they do not, `names`
+    as in `Change`.
     """
     try:
-        zones = _load(run, served, manifest, drifted)
+        zones = _load(run, served, manifest, drifted, names=names)
         _prove(run, zones, expect, behind=_rows_in_flight(run, manifest))
     except BaseException as cause:
         raise _undone(run, good, manifest, cause) from cause
@@ -119,6 +123,7 @@ def _load(
     drifted: Sequence[str] = (),
     *,
     everything: bool = False,
+    names: tuple[str, ...] | None = None,
 ) -> dict[str, ZoneEntry]:
     """Tell the resolvers to load; return the policy zones that are to be proved.
 
@@ -126,7 +131,7 @@ def _load(
     changed, named drops all of them and loads them anew. The quick lane then proves the operator's
     zone alone and does not wait for feed zones.
     """
-    change = change_between(run.store, served, manifest, drifted)
+    change = change_between(run.store, served, manifest, drifted)._replace(names=names)
     for resolver in run.resolvers:
         resolver.load(change)
     old = {origin: zone.serial for origin, zone in served.zones.items()} if served else {}
@@ -251,6 +256,23 @@ def _undone(
     if isinstance(cause, Exception):
         return NotLive(f"{fault.message}; {state}", details=details, fix=fault.fix)
     return cause  # an interrupt: undone, then passed on
+
+
+def changed_names(plan: Plan, served: Manifest | None) -> tuple[str, ...] | None:
+    """Return the names whose policy changes for resolvers that serve `served`.
+
+    None when they are many, or not known.
+    """
+    if served is None or served.generation != plan.base:
+        return None
+    found = [*plan.sinkholes_added, *plan.sinkholes_removed]
+    for zone in plan.zones:
+        parts = (zone.diff.added, zone.diff.removed, zone.diff.changed)
+        if zone.status == "removed" or zone.frame_changed or sum(map(len, parts)) > FEW:
+            return None
+        found += [row.name for part in parts for row in part]
+    many = plan.sinkhole_changed or len(found) > FEW
+    return None if many else tuple(dict.fromkeys(found))
 
 
 def expectations(

@@ -116,8 +116,21 @@ def _pdns_recursor(conf: Path, published: Path) -> list[Finding]:
         text = conf.read_text(encoding="utf-8")
         named = re.findall(r"^\s*lua-config-file\s*=\s*(\S+)", text, re.MULTILINE)
         if named and str(fragment) not in {named[-1], ""}:
-            text = Path(named[-1]).read_text(encoding="utf-8")
-            named = [str(fragment)] if str(fragment) in text else []
+            lua = Path(named[-1]).read_text(encoding="utf-8")
+            named = [str(fragment)] if str(fragment) in lua else []
     except (OSError, UnicodeDecodeError):
         return []
-    return [] if named else [_missing(conf, fragment)]
+    if not named:
+        return [_missing(conf, fragment)]
+    told = re.findall(r"^\s*extended-resolution-errors\s*=\s*(\S+)", text, re.MULTILINE)
+    if told and told[-1] in {"yes", "true", "on", "1"}:
+        return []
+    return [
+        error(
+            "includes",
+            conf,
+            "extended-resolution-errors is not on: no answer tells its policy zone, by which a "
+            "change is proved",
+            "write there: extended-resolution-errors=yes",
+        )
+    ]

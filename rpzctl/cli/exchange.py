@@ -11,7 +11,9 @@ from rpzctl.cli.options import WAIT, Force, Json, Wait, config_of, run_of
 from rpzctl.cli.rule import By, Exact, Expires, NoApply, Reason, Ticket, like_rule
 
 if TYPE_CHECKING:
-    from rpzctl.importing import Report
+    from rpzctl.importing import Importing, Report
+    from rpzctl.pipeline import Outcome
+    from rpzctl.run import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -114,8 +116,7 @@ def import_list(
     json: Json = False,
 ) -> None:
     """Take an RPZ file, a hosts file or another list into the operator's rules."""
-    from rpzctl import importing, pipeline, reading
-    from rpzctl.book import read_book
+    from rpzctl import importing, reading
     from rpzctl.errors import UsageFault
     from rpzctl.rpz import parse_action
 
@@ -136,23 +137,32 @@ def import_list(
     run = run._replace(
         cause=run.cause._replace(what=f"import {show.plain(source)}", by=like.by or "", why=why)
     )
+    report, outcome = _carried_out(run, wanted, dry_run=dry_run, record=no_apply)
+    if json:
+        applied = outcome.value() if outcome else None
+        show.document({**report.value(), "dry_run": dry_run, "applied": applied})
+        return
+    _tell(report, dry_run=dry_run)
+    if outcome is not None:
+        show.outcome(outcome, [resolver.title for resolver in run.resolvers])
+
+
+def _carried_out(
+    run: "Run", wanted: "Importing", *, dry_run: bool, record: bool
+) -> "tuple[Report, Outcome | None]":
+    from rpzctl import importing, pipeline
+    from rpzctl.book import read_book
+
     report: list[Report] = []
     edit = importing.edit(run, wanted, report)
     outcome = None
     if dry_run:
         edit(read_book(run.config.repo))
-    elif no_apply:
+    elif record:
         pipeline.record(run, edit)
     else:
         outcome = pipeline.apply(run, edit=edit)
-    [told] = report
-    if json:
-        applied = outcome.value() if outcome else None
-        show.document({**told.value(), "dry_run": dry_run, "applied": applied})
-        return
-    _tell(told, dry_run=dry_run)
-    if outcome is not None:
-        show.outcome(outcome, [resolver.title for resolver in run.resolvers])
+    return report[-1], outcome
 
 
 def _tell(report: "Report", *, dry_run: bool) -> None:

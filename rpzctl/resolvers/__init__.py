@@ -73,6 +73,8 @@ class Change(NamedTuple):
     """the fragments that changed, of all kinds of resolvers"""
     zones: tuple[str, ...] = ()
     """all policy zones in order of precedence"""
+    names: tuple[str, ...] | None = None
+    """the names, with all below them, whose policy changed; None: they are many, or not known"""
 
     def __bool__(self) -> bool:
         return any(self[:4])

@@ -1,6 +1,11 @@
 """The kinds of resolvers: from settings to what brings changes and asks."""
 
-from rpzctl.resolver_settings import AnyResolver, BindSettings, UnboundSettings
+from rpzctl.resolver_settings import (
+    AnyResolver,
+    BindSettings,
+    PdnsRecursorSettings,
+    UnboundSettings,
+)
 from rpzctl.resolvers import Resolver
 
 
@@ -14,4 +19,8 @@ def of(settings: AnyResolver) -> Resolver:
         from rpzctl.resolvers.unbound import Unbound
 
         return Unbound(settings)
+    if isinstance(settings, PdnsRecursorSettings):
+        from rpzctl.resolvers.pdns_recursor import PdnsRecursor
+
+        return PdnsRecursor(settings)
     raise NotImplementedError(settings.kind)

@@ -202,7 +202,43 @@ include: "{published}/unbound.conf"
         return ["/usr/sbin/unbound", "-d", "-c", str(self.conf)]
 
 
-DAEMONS: tuple[type[Daemon], ...] = (Bind, Unbound)
+@dataclass
+class PdnsRecursor(Daemon):
+    """PowerDNS Recursor, controlled by a socket in its folder."""
+
+    kind = "pdns-recursor"
+    package = "pdns-recursor"
+    program = "pdns_recursor"
+
+    def options(self) -> list[str]:
+        return ["--config-dir", str(self.home), "--socket-dir", str(self.home)]
+
+    def configure(self, published: Path, *, foreign: bool = False) -> None:
+        front = f'rpzFile("{self.home}/foreign.zone", {{policyName="foreign.rpz"}})\n'
+        lua = self.home / "recursor.lua"
+        lua.write_text((front if foreign else "") + f'dofile("{published}/pdns-recursor.lua")\n')
+        self.home.joinpath("recursor.conf").write_text(
+            f"""\
+socket-dir={self.home}
+local-address=127.0.0.1
+local-port={self.port}
+auth-zones=.={self.home}/internet.zone
+lua-config-file={lua}
+extended-resolution-errors=yes
+daemon=no
+write-pid=no
+disable-syslog=yes
+dnssec=off
+threads=1
+security-poll-suffix=
+"""
+        )
+
+    def command(self) -> list[str]:
+        return ["/usr/sbin/pdns_recursor", f"--config-dir={self.home}"]
+
+
+DAEMONS: tuple[type[Daemon], ...] = (Bind, Unbound, PdnsRecursor)
 
 
 @dataclass

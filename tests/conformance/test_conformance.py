@@ -82,6 +82,32 @@ def test_an_action_that_it_cannot_do_is_refused_before_it_is_published(
     assert REAL == served.answer("cannot.example")
 
 
+TWICE = """\
+{% extends "shipped/bind/rpz.zone.j2" %}
+{% block records %}
+{% call(owner, action) records() %}
+{{ owner }} CNAME .
+{{ owner }} CNAME .
+{% endcall %}
+{% endblock %}
+"""
+
+
+def test_records_that_stand_twice_are_refused_where_they_cost_the_zone(
+    served: ConformingSite,
+) -> None:
+    template = served.template("rpz.zone.j2", TWICE)
+    done = served.cli("block", "twice.example")
+    template.unlink()
+    if ABILITIES[served.daemon.kind].refuses_duplicates:
+        assert 4 == done.status, done
+        assert "stands twice" in done.stderr
+    else:
+        assert 0 == done.status, done
+        assert "NXDOMAIN" == served.answer("twice.example")
+        served.ok("apply")
+
+
 def test_scopes(served: ConformingSite) -> None:
     served.block_list.write_text(
         "whole.scope.example\nonly.scope.example exact\n*.under.scope.example\n"
