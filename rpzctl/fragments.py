@@ -102,6 +102,7 @@ def drawn(
         "sinkholes_file": published / SINKHOLES,
         "file": file,
         "names": unbound_names(zones),
+        "soa": config.soa,
     }
     return {
         name: render.fragment(env, _TEMPLATES[name], **values.get(name, whole))
