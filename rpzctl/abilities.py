@@ -71,6 +71,18 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             proof="an answer names the policy zone that speaks of it (extended error, RFC 8914)",
             refuses_duplicates=True,
         ),
+        "knot": Ability(
+            title="Knot Resolver 5.6",
+            actions=_actions(cname="left out: the name resolves"),
+            triggers=_triggers(
+                client_ip="never matches",
+                ip="never matches",
+                nsdname="never matches",
+                nsip="never matches",
+            ),
+            change="its control sockets: each changed zone, or all for another set of zones",
+            proof="an answer names its policy zone (extended error, RFC 8914)",
+        ),
     }
 )
 

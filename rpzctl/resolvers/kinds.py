@@ -23,4 +23,6 @@ def of(settings: AnyResolver) -> Resolver:
         from rpzctl.resolvers.pdns_recursor import PdnsRecursor
 
         return PdnsRecursor(settings)
-    raise NotImplementedError(settings.kind)
+    from rpzctl.resolvers.knot import Knot
+
+    return Knot(settings)

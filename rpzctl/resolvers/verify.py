@@ -228,7 +228,7 @@ def _sample(
             raise NotLive(
                 f"{resolver.title} does not answer as planned",
                 details=wrong,
-                fix="does another zone or policy of named.conf speak of these names?",
+                fix="does another zone or policy of its configuration speak of these names?",
             )
         if left:
             time.sleep(_PAUSE)

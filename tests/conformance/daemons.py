@@ -11,7 +11,7 @@ import subprocess
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -49,6 +49,8 @@ class Daemon(ABC):
     home: Path
     port: int = field(default_factory=free_port)
     child: subprocess.Popen[bytes] | None = None
+    outside: ExitStack = field(default_factory=ExitStack)
+    """what it needs besides, until it ends"""
 
     kind: ClassVar[str]
     package: ClassVar[str]
@@ -73,11 +75,20 @@ class Daemon(ABC):
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        with self.home.joinpath("daemon.log").open("ab") as log:
-            self.child = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.home
-            )
+        self.child = self.process("1")
         until(self._answers, f"{self.kind} answers", 30.0)
+
+    def process(self, instance: str) -> subprocess.Popen[bytes]:
+        """Start one process of it; it may tell by `instance` which one it is."""
+        with self.home.joinpath("daemon.log").open("ab") as log:
+            return subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                env={**os.environ, "INSTANCE": instance},
+            )
 
     def _answers(self) -> bool:
         assert self.child is not None
@@ -238,7 +249,64 @@ security-poll-suffix=
         return ["/usr/sbin/pdns_recursor", f"--config-dir={self.home}"]
 
 
-DAEMONS: tuple[type[Daemon], ...] = (Bind, Unbound, PdnsRecursor)
+_FRONT = """\
+policy.add(function (_, query)
+  if query:name() == todname('foreign.example') then
+    return policy.STUB('127.0.0.1@{port}')
+  end
+end)
+"""
+
+
+@dataclass
+class Knot(Daemon):
+    """Knot Resolver 5, two processes of it on one port, each with a control socket."""
+
+    kind = "knot"
+    package = "knot-resolver"
+    program = "kresd"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.control = self.home / "control"
+        self.control.mkdir()
+        self.real = self.outside.enter_context(internet())
+        self.second: subprocess.Popen[bytes] | None = None
+
+    def options(self) -> list[str]:
+        return ["--control", str(self.control)]
+
+    def configure(self, published: Path, *, foreign: bool = False) -> None:
+        self.home.joinpath("kresd.conf").write_text(
+            f"""\
+log_target('stdout')
+net.listen('127.0.0.1', {self.port}, {{ kind = 'dns' }})
+net.listen('{self.control}/' .. os.getenv('INSTANCE'), nil, {{ kind = 'control' }})
+cache.open(10 * MB, 'lmdb://{self.home}/cache')
+trust_anchors.remove('.')
+{_FRONT.format(port=self.real) if foreign else ""}
+dofile('{published}/knot.lua')
+policy.add(policy.all(policy.STUB('127.0.0.1@{self.real}')))
+"""
+        )
+
+    def command(self) -> list[str]:
+        return ["/usr/sbin/kresd", "-n", "-c", f"{self.home}/kresd.conf", str(self.home)]
+
+    def start(self) -> None:
+        self.second = self.process("2")
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        if self.second is not None and self.second.poll() is None:
+            self.second.terminate()
+            self.second.wait(5)
+        for left in self.control.iterdir():
+            left.unlink()
+
+
+DAEMONS: tuple[type[Daemon], ...] = (Bind, Unbound, PdnsRecursor, Knot)
 
 
 @dataclass
@@ -281,6 +349,7 @@ def running(daemon: type[Daemon], home: Path) -> Iterator[ConformingSite]:
         yield site
     finally:
         made.stop()
+        made.outside.close()
 
 
 @contextmanager
@@ -310,6 +379,8 @@ def _datagrams(udp: socket.socket) -> None:
     with suppress(OSError):
         while True:
             wire, client = udp.recvfrom(65535)
+            if not wire:  # shut down
+                return
             udp.sendto(_real(wire), client)
 
 
@@ -317,7 +388,7 @@ def _connections(tcp: socket.socket) -> None:
     with suppress(OSError):
         while True:
             client, _ = tcp.accept()
-            with client, suppress(OSError):
+            with client, suppress(OSError, dns.exception.DNSException):
                 client.settimeout(1.0)
                 length = int.from_bytes(client.recv(2), "big")
                 reply = _real(client.recv(length))
