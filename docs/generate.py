@@ -103,6 +103,7 @@ def resolvers() -> str:
     rows = [
         *((f"action `{kind}`", [each.actions[kind] for each in able]) for kind in Kind),
         *((f"trigger `{name}`", [each.triggers[name] for each in able]) for name in TRIGGERS),
+        ("a name that a CNAME leads to", [each.cname_targets for each in able]),
         ("a change is brought by", [each.change for each in able]),
         ("proof", [each.proof for each in able]),
     ]

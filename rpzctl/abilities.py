@@ -31,6 +31,8 @@ class Ability(NamedTuple):
     """how a change is brought to it"""
     proof: str
     """how an answer tells that policy made it"""
+    cname_targets: str = CAN
+    """whether a name is held against policy that a CNAME leads to"""
     refuses_duplicates: bool = False
     """a record that stands twice costs the whole zone"""
 
@@ -82,6 +84,7 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             ),
             change="its control sockets: each changed zone, or all for another set of zones",
             proof="an answer names its policy zone (extended error, RFC 8914)",
+            cname_targets="not held against policy: it resolves",
         ),
     }
 )

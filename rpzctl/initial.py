@@ -169,7 +169,7 @@ def includes(kind: str, published: Path) -> list[Include]:
             return [
                 Include(
                     "zones",
-                    "In recursor.conf (or dofile() it in the file that is named there):",
+                    "In recursor.conf (or dofile() it in the file that it says there):",
                     f"lua-config-file={published}/pdns-recursor.lua",
                 ),
                 Include(

@@ -32,6 +32,11 @@ $TTL 60
 localhost. IN A 127.0.0.1
 * IN A {REAL}
 * IN TXT "real"
+cloak.example. IN CNAME cloaked.example.
+cloaked.example. IN A {REAL}
+example. IN TXT "exists"
+*.example. IN A {REAL}
+*.example. IN TXT "real"
 """
 FOREIGN = """\
 $TTL 60
@@ -141,9 +146,9 @@ class Bind(Daemon):
     program = "named"
 
     def prepare(self) -> None:
-        super().prepare()
         self.named = Named(self.home, self.port)
         self.named.prepare()
+        super().prepare()
 
     def options(self) -> list[str]:
         named = self.named
@@ -174,6 +179,10 @@ class Unbound(Daemon):
     package = "unbound"
     program = "unbound"
 
+    def prepare(self) -> None:
+        super().prepare()
+        self.real = self.outside.enter_context(internet())
+
     @property
     def conf(self) -> Path:
         return self.home / "unbound.conf"
@@ -192,6 +201,7 @@ server:
   pidfile: ""
   interface: 127.0.0.1@{self.port}
   do-ip6: no
+  do-not-query-localhost: no
   do-daemonize: no
   use-syslog: no
   logfile: ""
@@ -200,10 +210,9 @@ remote-control:
   control-enable: yes
   control-use-cert: no
   control-interface: "{self.home}/control"
-auth-zone:
+forward-zone:
   name: "."
-  zonefile: "{self.home}/internet.zone"
-  for-downstream: no
+  forward-addr: 127.0.0.1@{self.real}
 {front if foreign else ""}
 include: "{published}/unbound.conf"
 """
@@ -400,6 +409,12 @@ def _real(wire: bytes) -> bytes:
     reply = dns.message.make_response(query)
     reply.flags |= dns.flags.AA | dns.flags.RA
     asked = query.question[0]
+    if asked.name.to_text().lower() == "cloak.example.":
+        target = dns.rrset.from_text(asked.name, 60, "IN", "CNAME", "cloaked.example.")
+        reply.answer.append(target)
+        if asked.rdtype == dns.rdatatype.A:
+            reply.answer.append(dns.rrset.from_text("cloaked.example.", 60, "IN", "A", REAL))
+        return reply.to_wire()
     data = {dns.rdatatype.A: REAL, dns.rdatatype.TXT: '"real"'}.get(asked.rdtype)
     if data:
         reply.answer.append(dns.rrset.from_text(asked.name, 60, "IN", asked.rdtype, data))

@@ -157,6 +157,14 @@ def test_gaps_around_narrower_exceptions_are_filled(served: ConformingSite) -> N
     assert dict.fromkeys(open_, REAL) == served.answers(open_)
 
 
+def test_what_a_cname_leads_to_is_as_the_table_says(served: ConformingSite) -> None:
+    served.ok("block", "cloaked.example")
+    assert "NXDOMAIN" == served.answer("cloaked.example")
+    follows = ABILITIES[served.daemon.kind].cname_targets == CAN
+    alias = served.answer("cloak.example")
+    assert alias in ({"NXDOMAIN"} if follows else {f"cloaked.example. {REAL}"})
+
+
 def test_the_operator_comes_before_feeds_and_feeds_come_and_go(served: ConformingSite) -> None:
     served.block_list.write_text("both.feed.example action=sinkhole\n")
     served.allow_list.write_text("good.feed.example\n")
