@@ -2,6 +2,7 @@
 # make test    the whole suite, against a real named
 # make engines the other resolvers, from Debian's packages, for their tests (else skipped)
 # make test-slow  what takes too long for that: a million names against a plain reference
+# make test-differential  20,000 queries to a real named, held against rpzctl's own evaluator
 # make lint    ruff and mypy
 # make bench   figures as a table (N=1000000 for a large feed)
 # make docs    write the generated reference anew
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 N ?= 100000
 WORKERS ?= 2
 
-.PHONY: demo engines test test-slow lint bench docs wheel clean
+.PHONY: demo engines test test-slow test-differential lint bench docs wheel clean
 
 $(VENV)/ready: pyproject.toml deploy/demo/prepare
 	@test -n "$(PYTHON)" || { echo "rpzctl needs Python 3.11 or later" >&2; exit 1; }
@@ -33,6 +34,9 @@ test: $(VENV)/ready
 
 test-slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow
+
+test-differential: $(VENV)/ready
+	$(BIN)/python -m pytest -m differential
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

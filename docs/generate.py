@@ -12,10 +12,11 @@ from typing import Any
 import typer
 
 from rpzctl import catalogue, config, shipped
-from rpzctl.abilities import ABILITIES, CAN, TRIGGERS
+from rpzctl.abilities import ABILITIES, CAN
 from rpzctl.cli import app
 from rpzctl.resolver_settings import RESOLVERS, ResolverSettings
 from rpzctl.rpz import Kind
+from rpzctl.triggers import Trigger
 
 HERE = Path(__file__).parent / "reference"
 _NOTE = "<!-- written by docs/generate.py: make docs -->\n\n"
@@ -102,7 +103,7 @@ def resolvers() -> str:
     able = list(ABILITIES.values())
     rows = [
         *((f"action `{kind}`", [each.actions[kind] for each in able]) for kind in Kind),
-        *((f"trigger `{name}`", [each.triggers[name] for each in able]) for name in TRIGGERS),
+        *((f"trigger `{name}`", [each.triggers[name] for each in able]) for name in Trigger),
         ("a name that a CNAME leads to", [each.cname_targets for each in able]),
         ("a change is brought by", [each.change for each in able]),
         ("proof", [each.proof for each in able]),
@@ -111,8 +112,8 @@ def resolvers() -> str:
         [
             _NOTE,
             "# Resolvers\n\nWhat each kind does with policy; how to set them up, and more of what ",
-            "differs: [resolvers](../resolvers.md). Actions are held against the real daemons by ",
-            "tests/conformance.\n\n",
+            "differs: [resolvers](../resolvers.md). Actions, and the triggers qname, response-ip ",
+            "and client-ip, are held against the real daemons by tests/conformance.\n\n",
             f"| | {' | '.join(each.title for each in able)} |\n|---{'|---' * len(able)}|\n",
             *(
                 f"| {title} | {' | '.join('yes' if cell == CAN else cell for cell in cells)} |\n"

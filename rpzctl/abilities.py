@@ -4,6 +4,7 @@
 conformance suite holds it against the real daemons.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,8 +12,9 @@ from typing import NamedTuple
 
 from rpzctl.check import Finding, error
 from rpzctl.names import printable
-from rpzctl.rows import Shape, expand
-from rpzctl.rpz import Action, Kind
+from rpzctl.rows import QuickRows, Rows, Shape, expand
+from rpzctl.rpz import Action, Kind, Row
+from rpzctl.triggers import Trigger, trigger_of
 
 CAN = ""
 """it does as BIND does"""
@@ -25,8 +27,8 @@ class Ability(NamedTuple):
     """with the version that was tried"""
     actions: Mapping[Kind, str]
     """for each action `CAN`, or what happens instead"""
-    triggers: Mapping[str, str]
-    """the same for each sort of trigger (RPZ draft, section 4)"""
+    triggers: Mapping[Trigger, str]
+    """the same for each sort of trigger"""
     change: str
     """how a change is brought to it"""
     proof: str
@@ -37,15 +39,14 @@ class Ability(NamedTuple):
     """a record that stands twice costs the whole zone"""
 
 
-TRIGGERS = ("qname", "client-ip", "ip", "nsdname", "nsip")
-
-
 def _actions(**but: str) -> Mapping[Kind, str]:
     return MappingProxyType({kind: but.get(kind.name.lower(), CAN) for kind in Kind})
 
 
-def _triggers(**but: str) -> Mapping[str, str]:
-    return MappingProxyType({name: but.get(name.replace("-", "_"), CAN) for name in TRIGGERS})
+def _triggers(others: str = CAN, **but: str) -> Mapping[Trigger, str]:
+    """Return what becomes of each trigger: of all but the name of the query, `others`."""
+    found = {trigger: CAN if trigger is Trigger.QNAME else others for trigger in Trigger}
+    return MappingProxyType({t: but.get(t.name.lower(), told) for t, told in found.items()})
 
 
 ABILITIES: Mapping[str, Ability] = MappingProxyType(
@@ -68,7 +69,10 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
         "pdns-recursor": Ability(
             title="PowerDNS Recursor 4.8",
             actions=_actions(),
-            triggers=_triggers(),
+            triggers=_triggers(
+                client_ip="what one client is answered is given to others, unless "
+                "disable-packetcache=yes"
+            ),
             change="`rec_control reload-lua-config`: all zones, whichever changed",
             proof="an answer names the policy zone that speaks of it (extended error, RFC 8914)",
             refuses_duplicates=True,
@@ -76,12 +80,7 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
         "knot": Ability(
             title="Knot Resolver 5.6",
             actions=_actions(cname="left out: the name resolves"),
-            triggers=_triggers(
-                client_ip="never matches",
-                ip="never matches",
-                nsdname="never matches",
-                nsip="never matches",
-            ),
+            triggers=_triggers("never matches"),
             change="its control sockets: each changed zone, or all for another set of zones",
             proof="an answer names its policy zone (extended error, RFC 8914)",
             cname_targets="not held against policy: it resolves",
@@ -128,6 +127,7 @@ def of_zone_file(kind: str, origin: str, path: Path) -> list[Finding]:
 
 _NAME = "name.invalid"
 _FIX = "docs/resolvers.md tells what each kind can do"
+_RECORD = re.compile(r"(?:[0-9]+ )?(?:IN )?([A-Z0-9]+) (.*)")
 _MARKS = {
     ".": Kind.NXDOMAIN,
     "*.": Kind.NODATA,
@@ -151,13 +151,38 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
             tell("a record stands twice, for which the whole zone is dropped", line)
         before = line
         owner, _, rest = line.partition(" ")
-        if "rpz-" in owner:
-            trigger = next((t for t in TRIGGERS if f".rpz-{t}" in f".{owner}"), None)
-            if trigger and able.triggers[trigger] != CAN:
-                tell(f"trigger {trigger}: {able.triggers[trigger]}", line)
-        _, cname, target = rest.strip().rpartition("CNAME ")
-        if cname:
-            action = _MARKS.get(target, Kind.CNAME)
-            if able.actions[action] != CAN:
-                tell(f"action {action}: {able.actions[action]}", line)
+        trigger = trigger_of(owner)
+        if able.triggers[trigger] != CAN:
+            tell(f"trigger {trigger}: {able.triggers[trigger]}", line)
+        record = _RECORD.match(rest)
+        if record is None:
+            continue
+        action = Kind.DATA
+        if record[1] == "CNAME":
+            action = _MARKS.get(record[2], Kind.CNAME)
+        if able.actions[action] != CAN:
+            tell(f"action {action}: {able.actions[action]}", line)
     return list(found.values())
+
+
+def of_rows(kind: str, origin: str, rows: Rows) -> list[Finding]:
+    """Find triggers among `rows` that `kind` does not know. Each is a warning.
+
+    They are for the other resolvers then. Large zones have none.
+    """
+    able = ABILITIES[kind]
+    seen: dict[Trigger, Row] = {}
+    for row in rows.all() if isinstance(rows, QuickRows) else ():
+        trigger = trigger_of(row.name)
+        if able.triggers[trigger] != CAN:
+            seen.setdefault(trigger, row)
+    return [
+        Finding(
+            "resolver",
+            "warning",
+            origin,
+            f"trigger {trigger}: {able.triggers[trigger]} ({kind}); first: {row.text()}",
+            _FIX,
+        )
+        for trigger, row in seen.items()
+    ]

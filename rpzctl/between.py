@@ -9,7 +9,7 @@ from rpzctl.names import Domain
 from rpzctl.plan import NOTHING, Candidate, Plan, ZoneChange
 from rpzctl.policy import OperatorPolicy, effects
 from rpzctl.rows import Diff, QuickRows, Rows, damaged, read
-from rpzctl.rules import Rule
+from rpzctl.rule import Rule
 from rpzctl.store import SINKHOLE, Store
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from rpzctl import rules
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.files import link, read_text
-from rpzctl.rules import Rule, RuleFile, Verb
+from rpzctl.rule import Rule, Verb
+from rpzctl.rules import RuleFile
 
 
 class Book(NamedTuple):

@@ -259,6 +259,8 @@ def finish_checks(
         shapes = candidate.drawn.shapes if candidate.drawn else {}
         for kind in dict.fromkeys(resolver.kind for resolver in step.config.resolver):
             found += abilities.of_shapes(kind, candidate.origin, shapes)
+            if candidate.rows is not None:
+                found += abilities.of_rows(kind, candidate.origin, candidate.rows)
     if plan.fragments:
         for resolver in step.config.resolver:
             found += includes.configuration(

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
+from rpzctl import triggers
 from rpzctl.errors import UsageFault
 from rpzctl.names import Domain, NameFault, parse
 from rpzctl.resolver_settings import AnyResolver
@@ -39,7 +40,15 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        return triggers.shown(triggers.network(text))
+    except NameFault as fault:
+        raise ValueError(str(fault)) from None
+
+
 Name = Annotated[str, _domain]
+Network = Annotated[str, _network]
 ActionText = Annotated[str, _action_text]
 Line = Annotated[str, _one_line]
 Seconds = Annotated[int, Between(0, 2**31 - 1)]
@@ -84,6 +93,8 @@ class PolicySettings(Typed):
     """how many generations are kept; the current one and the one last proved always are"""
     keep_days: Annotated[int, Between(0, 36_500)] = 0
     """of those, one that was replaced so many days ago goes with the next publish; 0: none does"""
+    cases: Path = Path("policy/cases.toml")
+    """what must be so of each policy before it is published: docs/testing-a-policy.md"""
     fresh_from: Annotated[int, Between(0)] = 0
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
     since it was made as a whole, so that changes bite at once; 0: none does. When the small zone
@@ -127,6 +138,8 @@ class Guards(Typed):
 
     protect: tuple[Name, ...] = ()
     """own domains, the resolver's names: each with all that is below it"""
+    networks: tuple[Network, ...] = ()
+    """own networks: no rule on addresses takes them without --force"""
     shipped: bool = True
     """also the list that comes with rpzctl: root and TLD servers, OCSP, NTP, captive portals"""
     top_sites: Path | None = None
@@ -152,6 +165,19 @@ class Fetch(Typed):
     """further tries after what may pass: a lost connection, HTTP 429 or 5xx"""
 
 
+class Git(Typed):
+    """What git is told of changes, where the policy repo is under its control."""
+
+    commit: bool = True
+    """block, allow and the like commit what they change in the policy repo, and nothing else"""
+    push: bool = False
+    """and push it; a push that is rejected is told and undoes nothing"""
+    remote: str = ""
+    """where to; else where git pushes by itself"""
+    timeout: Annotated[float, Between(above=0, most=3600)] = 20.0
+    """seconds for each command of git, with its hooks and a signature"""
+
+
 class Group(Typed):
     """One feed group, one policy zone."""
 
@@ -171,6 +197,7 @@ class Config(Typed):
     sinkhole: Sinkhole = Sinkhole()
     guards: Guards = Guards()
     fetch: Fetch = Fetch()
+    git: Git = Git()
     resolver: tuple[AnyResolver, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
 

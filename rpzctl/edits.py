@@ -4,21 +4,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from rpzctl import rules
+from rpzctl import rules, triggers
 from rpzctl.book import Book
 from rpzctl.errors import Refused, UsageFault
-from rpzctl.names import Domain, NameFault, ancestors, paste, printable, to_unicode
+from rpzctl.names import Domain, NameFault, ancestors, host_of, printable, to_unicode
 from rpzctl.rpz import Scope
-from rpzctl.rules import Rule, Verb, subject_text
+from rpzctl.rule import Rule, Verb, checked, named, subject_text
+from rpzctl.triggers import ADDRESSES, Trigger, trigger_of
 
 Status = Literal["recorded", "changed", "already", "removed", "absent"]
 
 
 class Subject(NamedTuple):
-    """A name as it was given, understood."""
+    """A name, an address or a network as it was given, understood."""
 
     given: str
     name: Domain
+    """or the owner of another trigger: see `rpzctl.triggers`"""
     scope: Scope | None
     """None: not said; a rule is then about the whole subtree, a removal about any scope"""
     note: str | None = None
@@ -27,6 +29,9 @@ class Subject(NamedTuple):
     def shown(self) -> str:
         """The subject as a rule file has it, with its Unicode form behind."""
         text = subject_text(self.name, self.scope or Scope.SUBTREE)
+        trigger = trigger_of(self.name)
+        if trigger not in {Trigger.QNAME, Trigger.RESPONSE_IP}:
+            return f"{text} ({trigger})"
         unicode = to_unicode(self.name)
         return f"{text} ({unicode})" if unicode else text
 
@@ -44,7 +49,8 @@ class Result(NamedTuple):
         """Return the result as a JSON-ready document."""
         return {
             "input": self.subject.given,
-            "name": self.subject.name,
+            "name": triggers.subject(self.subject.name).text,
+            "trigger": str(trigger_of(self.subject.name)),
             "scope": str(self.subject.scope or Scope.SUBTREE),
             "status": self.status,
             "rule": self.rule.value() if self.rule else None,
@@ -52,8 +58,12 @@ class Result(NamedTuple):
         }
 
 
-def understand(texts: Iterable[tuple[str, str]], *, exact: bool) -> list[Subject]:
+def understand(
+    texts: Iterable[tuple[str, str]], *, exact: bool, trigger: Trigger | None = None
+) -> list[Subject]:
     """Return the subjects that `texts` (where from, text) name, each once, in their order.
+
+    `trigger` None: names are names of queries, addresses those of answers.
 
     Raises `UsageFault` that lists every text that is no name.
     """
@@ -61,16 +71,11 @@ def understand(texts: Iterable[tuple[str, str]], *, exact: bool) -> list[Subject
     faults = []
     for where, text in texts:
         try:
-            got = paste(text)
+            got = _understood(text, exact=exact, trigger=trigger)
         except NameFault as fault:
             faults.append(f"{where}{printable(text)!r}: {fault}")
             continue
-        if got.below_only and exact:
-            faults.append(f"{where}{printable(text)!r}: '*.' and --exact contradict each other")
-            continue
-        scope = Scope.BELOW if got.below_only else Scope.EXACT if exact else None
-        key = (got.name, scope)
-        subjects.setdefault(key, Subject(text.strip(), got.name, scope, got.note))
+        subjects.setdefault((got.name, got.scope), got)
     if faults:
         raise UsageFault(
             f"{len(faults)} of the names cannot be read" if len(faults) > 1 else faults[0],
@@ -78,6 +83,16 @@ def understand(texts: Iterable[tuple[str, str]], *, exact: bool) -> list[Subject
             fix="nothing was changed",
         )
     return list(subjects.values())
+
+
+def _understood(text: str, *, exact: bool, trigger: Trigger | None) -> Subject:
+    host, note = host_of(text)
+    below = host.startswith("*.")
+    if below and exact:
+        raise NameFault("'*.' and --exact contradict each other")
+    given = Scope.BELOW if below else Scope.EXACT if exact else None
+    name, scope = named(host, trigger, given)
+    return Subject(text.strip(), name, scope, note)
 
 
 def from_lines(source: str, text: str) -> list[tuple[str, str]]:
@@ -105,7 +120,7 @@ def add(
     for subject in subjects:
         try:
             scope = subject.scope or Scope.SUBTREE
-            rule = rules.checked(like._replace(name=subject.name, scope=scope))
+            rule = checked(like._replace(name=subject.name, scope=scope))
         except ValueError as fault:
             raise UsageFault(f"{subject.shown}: {fault}") from None
         opposite = other.rules.get(rule.subject)
@@ -151,7 +166,9 @@ def _beside(other: rules.RuleFile, rule: Rule, now: datetime) -> str | None:
 
 
 def _depth(rule: Rule) -> tuple[int, bool]:
-    """Return how specific a rule is among those that cover one name."""
+    """Return how specific a rule is among those that cover one name or address."""
+    if trigger_of(rule.name) in ADDRESSES:
+        return triggers.network_of(rule.name).prefixlen, True
     return rule.name.count("."), rule.scope is not Scope.SUBTREE
 
 
@@ -184,9 +201,11 @@ def _recorded(
 
 def _covering(file: rules.RuleFile, rule: Rule, now: datetime) -> Rule | None:
     """Return the most specific rule in force that covers the subject of `rule` from a wider one."""
-    candidates = []
+    candidates: list[tuple[Domain, Scope]] = []
     if rule.scope is not Scope.SUBTREE:
         candidates.append((rule.name, Scope.SUBTREE))
+    if trigger_of(rule.name) in ADDRESSES:
+        candidates = [(owner, Scope.EXACT) for owner in triggers.around(rule.name)]
     for parent in ancestors(rule.name):
         candidates += [(parent, Scope.BELOW), (parent, Scope.SUBTREE)]
     found = (file.rules.get(key) for key in candidates)

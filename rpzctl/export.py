@@ -19,7 +19,7 @@ from rpzctl.errors import UsageFault
 from rpzctl.files import Out
 from rpzctl.flat import PASS, Flat, below_any, flat
 from rpzctl.manifest import Manifest
-from rpzctl.names import Domain
+from rpzctl.names import RESERVED, Domain
 from rpzctl.rows import QuickRows, Rows, expand
 from rpzctl.rpz import SINKHOLE, Kind, Row, Scope
 from rpzctl.store import Store
@@ -27,6 +27,7 @@ from rpzctl.store import Store
 SLICE = 200_000
 """rows that are made into text at a time"""
 _OWNER = "@@owner@@"
+_OTHER = rf"\.{RESERVED}[^.]*$"
 _NAME, _ITSELF, _BELOW = pl.col("name"), pl.col("itself"), pl.col("below")
 _BLOCKS, _BLOCKS_BELOW = _ITSELF > PASS, _BELOW > PASS
 _BLOCKS_ALL = _BLOCKS & _BLOCKS_BELOW
@@ -122,22 +123,32 @@ def _lost(made: Flat, *sorts: str) -> dict[str, int]:
     return {sort: count for sort, count in counts.items() if count}
 
 
-def _hosts(given: Source, out: Out) -> dict[str, int]:
+def _names(given: Source) -> tuple[Flat, dict[str, int]]:
+    """Return what becomes of names, and how many rows are of other triggers, which are left out."""
     made = flat(given.rows)
+    is_other = pl.col("name").str.contains(_OTHER)
+    names = made.frame.filter(~is_other)
+    others = made.frame.height - names.height
+    lost = {"that are rules on addresses or name servers, left out": others}
+    return made._replace(frame=names), lost if others else {}
+
+
+def _hosts(given: Source, out: Out) -> dict[str, int]:
+    made, others = _names(given)
     out.write(_comment("#", given))
     _lines(made.frame, [(_BLOCKS, _text("0.0.0.0 ", _NAME, "\n"))], out)
-    return _lost(made, _WITHOUT_BELOW, _ONLY_BELOW)
+    return others | _lost(made, _WITHOUT_BELOW, _ONLY_BELOW)
 
 
 def _domains(given: Source, out: Out) -> dict[str, int]:
-    made = flat(given.rows)
+    made, others = _names(given)
     out.write(_comment("#", given))
     _lines(made.frame, [(_BLOCKS, _text(_NAME, "\n"))], out)
-    return _lost(made, _WITHOUT_BELOW, _ONLY_BELOW)
+    return others | _lost(made, _WITHOUT_BELOW, _ONLY_BELOW)
 
 
 def _dnsmasq(given: Source, out: Out) -> dict[str, int]:
-    made = flat(given.rows)
+    made, others = _names(given)
     out.write(_comment("#", given))
     _lines(
         made.frame,
@@ -147,11 +158,11 @@ def _dnsmasq(given: Source, out: Out) -> dict[str, int]:
         ],
         out,
     )
-    return _lost(made, _ALONE, _ONLY_BELOW, _PASS_ALONE, _PASS_BELOW)
+    return others | _lost(made, _ALONE, _ONLY_BELOW, _PASS_ALONE, _PASS_BELOW)
 
 
 def _unbound(given: Source, out: Out) -> dict[str, int]:
-    made = flat(given.rows)
+    made, others = _names(given)
     out.write(_comment("#", given) + b"server:\n")
     alone = _BLOCKS & ~_BLOCKS_BELOW.fill_null(value=False) & ~_PASSES_BELOW.fill_null(value=False)
     data = _text('local-data: "', _NAME, '. A 0.0.0.0"\nlocal-data: "', _NAME, '. AAAA ::"\n')
@@ -164,7 +175,7 @@ def _unbound(given: Source, out: Out) -> dict[str, int]:
         ],
         out,
     )
-    return _lost(made, _ONLY_BELOW, _PASS_ALONE, _PASS_BELOW)
+    return others | _lost(made, _ONLY_BELOW, _PASS_ALONE, _PASS_BELOW)
 
 
 def _adblock(given: Source, out: Out) -> dict[str, int]:
@@ -173,7 +184,7 @@ def _adblock(given: Source, out: Out) -> dict[str, int]:
     An exception wins over a block, an important block over that, and an important exception over
     all. A block in what that lets through cannot be said.
     """
-    made = flat(given.rows)
+    made, others = _names(given)
     out.write(_comment("!", given))
     frame = made.frame
     inside = _below(frame, _PASSES_BELOW)
@@ -195,7 +206,7 @@ def _adblock(given: Source, out: Out) -> dict[str, int]:
     )
     unsaid = frame.filter(~said & (_BLOCKS | _BLOCKS_BELOW).fill_null(value=False)).height
     counts = {"blocked inside an exception inside a block inside another, left out": unsaid}
-    return {**({} if not unsaid else counts), **_lost(made)}
+    return {**others, **({} if not unsaid else counts), **_lost(made)}
 
 
 def _below(frame: pl.DataFrame, wide: pl.Expr) -> pl.Series:
@@ -233,7 +244,10 @@ def _rpz(given: Source, out: Out) -> dict[str, int]:
                 pieces += [start, _NAME, segment]
             parts.append((says == number, _text(*pieces)))
     _lines(made.frame, parts, out)
-    return {}
+    others = made.frame.filter(pl.col("name").str.contains(_OTHER)).height
+    if not others or len(given.rows) == 1:
+        return {}
+    return {"that are rules on addresses or name servers, here beside all other rules": others}
 
 
 def _json(given: Source, out: Out) -> dict[str, int]:

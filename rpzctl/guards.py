@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from rpzctl.errors import Refused
 from rpzctl.names import Domain, NameFault, ancestors, is_within, parse
 from rpzctl.rpz import Scope
-from rpzctl.rules import Rule
+from rpzctl.rule import Rule
 from rpzctl.suffixes import Suffixes
+from rpzctl.triggers import ADDRESSES, subject
 
 
 class Stop(NamedTuple):
@@ -134,20 +135,21 @@ def judge(rules: Iterable[Rule], suffixes: Suffixes, protected: Protected) -> li
         Example: an allowlist that was once used upstream as a blocklist.
     """
     stops = []
-    judged = [rule for rule in rules if not rule.forced]
-    public = suffixes.among(rule.name for rule in judged)
-    for rule in judged:
-        if rule.name in public:
+    judged = [(rule, subject(rule.name)) for rule in rules if not rule.forced]
+    named = [(rule, Domain(told.text)) for rule, told in judged if told.trigger not in ADDRESSES]
+    public = suffixes.among(name for _, name in named)
+    for rule, name in named:
+        if name in public:
             stops.append(
                 Stop(
                     "public-suffix",
                     f"{rule.verb} {rule.shown()}",
-                    f"{rule.name} is a public suffix: people who have nothing to do with each "
+                    f"{name} is a public suffix: people who have nothing to do with each "
                     "other register names below it",
                 )
             )
         if rule.verb == "block":
-            entry = protected.hit(rule.name, rule.scope)
+            entry = protected.hit(name, rule.scope)
             if entry is not None:
                 why = protected.names[entry]
                 stops.append(

@@ -8,15 +8,18 @@ that cannot be read.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from rpzctl import edits, guards, planning
-from rpzctl.book import Book
+from rpzctl import edits, guards, pipeline, planning, recording
+from rpzctl.book import Book, read_book
 from rpzctl.edits import Subject
 from rpzctl.errors import UsageFault
 from rpzctl.formats import Parsed, Reject
+from rpzctl.manifest import Cause
 from rpzctl.names import Domain, sort_key
+from rpzctl.pipeline import Outcome
 from rpzctl.reading import Inspected
+from rpzctl.recording import Recorded
 from rpzctl.rpz import SCOPES, Scope
-from rpzctl.rules import Rule, Verb, subject_text
+from rpzctl.rule import Rule, Verb
 from rpzctl.run import Run
 
 MOST = 5_000
@@ -138,6 +141,41 @@ def edit(run: Run, wanted: Importing, report: list[Report]) -> Callable[[Book], 
     return change
 
 
+def cause(run: Run, like: Rule, source: str) -> Cause:
+    """Return who wants what and why, for the generation that comes of it."""
+    why = " ".join(part for part in (like.ticket, like.reason) if part)
+    return run.cause._replace(what=f"import {source}", by=like.by or run.cause.by, why=why)
+
+
+def carry_out(
+    run: Run, wanted: Importing, *, dry_run: bool, record: bool
+) -> tuple[Report, Outcome | None, Recorded | None]:
+    """Do what `wanted` asks for; return the report, what went live, and what git was told.
+
+    `dry_run`: nothing is written. `record`: it is not applied. Raises what an apply raises.
+    """
+    report: list[Report] = []
+    change = edit(run, wanted, report)
+    if dry_run:
+        change(read_book(run.config.repo))
+        return report[0], None, None
+    outcome = None
+    if record:
+        pipeline.record(run, change)
+    else:
+        outcome = pipeline.apply(run, edit=change)
+    [told] = report
+    if not told.added:
+        return told, outcome, None
+    like = wanted.like
+    more = [("Reason", like.reason), ("Ticket", like.ticket)]
+    message = recording.message(run, told.added, more)
+    recorded = recording.rules(run, edit(run, wanted, []), message)
+    if recorded and recorded.commit and outcome and outcome.published:
+        run.store.note_commit(outcome.generation, recorded.commit)
+    return told, outcome, recorded
+
+
 def _like(like: Rule, verb: Verb) -> Rule:
     return like._replace(verb=verb, action=like.action if verb == "block" else None)
 
@@ -180,8 +218,3 @@ def _stops(run: Run, rules: Iterable[Rule]) -> dict[tuple[Domain, Scope], Refusa
 
 def _rule(like: Rule, subject: Subject) -> Rule:
     return like._replace(name=subject.name, scope=subject.scope or Scope.SUBTREE)
-
-
-def shown(subject: Subject) -> str:
-    """Return a subject as a rule file has it."""
-    return subject_text(subject.name, subject.scope or Scope.SUBTREE)

@@ -17,6 +17,7 @@ from rpzctl import (
     planning,
     sync,
     times,
+    whatif,
 )
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
@@ -170,6 +171,7 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
     except RpzctlError as fault:
         return [error("rules", run.config.repo, line) for line in fault.details or (fault.message,)]
     found = [*_rules(run, book), *_feeds(run)]
+    found += _cases(run)
     current = run.store.current()
     if current is None:
         return [
@@ -184,6 +186,13 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
             for kind in kinds:
                 found += abilities.of_zone_file(kind, entry.origin, folder / entry.file)
     return found + _published_fragments(run, current) + _drift(run, current)
+
+
+def _cases(run: Run) -> list[Finding]:
+    try:
+        return whatif.findings(run)
+    except RpzctlError as fault:
+        return [error("case", run.config.repo, line) for line in (fault.message, *fault.details)]
 
 
 def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
@@ -212,9 +221,7 @@ def _rules(run: Run, book: Book) -> list[Finding]:
     found = [
         error("guard", book.where(rule), stop.text(), "or --force")
         for rule in made.rules
-        for stop in guards.judge(
-            [rule], planning.suffix_list(run.config), planning.protected(run.config)
-        )
+        for stop in planning.judged_rules(run.config, [rule])
     ]
     found += [
         error("contradiction", book.where(block), f"contradicts 'allow {allow.shown()}'")

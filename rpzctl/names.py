@@ -19,6 +19,9 @@ Domain = NewType("Domain", str)
 LABEL = r"[a-z0-9_-]{1,63}"
 LAST_LABEL = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 MAX_LENGTH = 253
+RESERVED = "rpz-"
+"""begins the last label of owners that are no names: ``32.1.2.0.192.rpz-ip`` in a policy zone is a
+trigger on an address. A list of names that could say so would block half of the internet."""
 
 _NAME = re.compile(rf"(?:{LABEL}\.)*{LAST_LABEL}\Z", re.ASCII)
 _LABEL = re.compile(rf"{LABEL}\Z", re.ASCII)
@@ -68,7 +71,7 @@ def parse(text: str) -> Domain:
     name = text.lower() if text.isascii() else _to_ascii(text)
     if name.endswith(".") and name != ".":
         name = name[:-1]
-    if len(name) <= MAX_LENGTH and _NAME.match(name):
+    if len(name) <= MAX_LENGTH and _NAME.match(name) and not _is_reserved(name):
         return Domain(name)
     raise NameFault(_reason(name))
 
@@ -105,8 +108,8 @@ def _reason(name: str) -> str:  # noqa: PLR0911 - one return for each reason
         return "is empty"
     if any(c.isspace() for c in name):
         return "has a space or line break inside"
-    if _is_address(name):
-        return "is an IP address, not a name; rules on addresses are not supported yet"
+    if is_address(name):
+        return "is an IP address, not a name"
     for label in name.split("."):
         if not label:
             return "has an empty label (two dots together, or a dot in front)"
@@ -117,10 +120,17 @@ def _reason(name: str) -> str:  # noqa: PLR0911 - one return for each reason
             return f"has a label of {len(label)} octets; 63 is the most"
     if len(name) > MAX_LENGTH:
         return f"is {len(name)} octets long; {MAX_LENGTH} is the most"
+    if _is_reserved(name):
+        return "is no name but the syntax of a policy zone for another trigger"
     return "its last label is not that of a domain (it begins or ends wrongly, or is a number)"
 
 
-def _is_address(text: str) -> bool:
+def _is_reserved(name: str) -> bool:
+    return name.rpartition(".")[2].startswith(RESERVED)
+
+
+def is_address(text: str) -> bool:
+    """Tell whether `text` has the form of an address or a prefix."""
     candidate = text.strip("[]").partition("%")[0]
     candidate = candidate.partition("/")[0]
     if _IPV4_LIKE.match(candidate):
@@ -138,6 +148,17 @@ def paste(text: str) -> Pasted:
     Raises `NameFault`. A URL gives its host; that the path was dropped is in the note. An
     e-mail address is not guessed at, nor an address.
     """
+    host, note = host_of(text)
+    below_only = host.startswith("*.")
+    name = parse(host[2:] if below_only else host)
+    return Pasted(name, below_only, note)
+
+
+def host_of(text: str) -> tuple[str, str | None]:
+    """Return the host, an address or a prefix, too, in what people paste, and what to tell.
+
+    Raises `NameFault`.
+    """
     body = text.strip()
     if any(not c.isprintable() for c in body):
         raise NameFault("has a control character inside")
@@ -146,17 +167,16 @@ def paste(text: str) -> Pasted:
         body = pattern.sub(plain, body)
     is_url = _SCHEME.match(body)
     host = body[is_url.end() :] if is_url else body
+    if not is_url and is_address(host):  # a prefix, too: its slash begins no path
+        return host, None
     host, path = _split_path(host)
     if "@" in host:
         if not is_url:
             raise NameFault("looks like an e-mail address; give the domain alone")
         host = host.rpartition("@")[2]
-    if not _is_address(host):
+    if not is_address(host):
         host = _PORT.sub("", host)
-    below_only = host.startswith("*.")
-    name = parse(host[2:] if below_only else host)
-    note = f"only the host counts, not the path {printable(path, 40)}" if path else None
-    return Pasted(name, below_only, note)
+    return host, f"only the host counts, not the path {printable(path, 40)}" if path else None
 
 
 def _unwrap(text: str) -> str:

@@ -7,12 +7,15 @@ a CDN, breaks names in bulk: FireHOL's level 1 lists 10.0.0.0/8 and 192.168.0.0/
 import ipaddress
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from rpzctl.config import Guards
 from rpzctl.guards import Stop, headed
+from rpzctl.rule import Rule
 from rpzctl.shipped import networks_list
+from rpzctl.triggers import ADDRESSES, Network, Trigger, network_of, trigger_of
 
 WIDEST = {4: 8, 6: 19}
 """a shorter prefix than this is of more machines than one reason can speak for"""
@@ -29,6 +32,12 @@ _SPECIAL = {
     "is of special use: IPv4 inside IPv6": ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16"),
 }
 """https://www.iana.org/assignments/iana-ipv4-special-registry (RFC 6890), and that of IPv6"""
+_DOCUMENTATION = {"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"}
+_NO_CLIENTS = {
+    "is of special use: unspecified",
+    "is of special use: loopback",
+    "is of special use: multicast",
+}
 _Span = tuple[int, int, str]
 """first and last address, and why no feed may take them"""
 
@@ -67,7 +76,11 @@ def of(networks: Iterable[tuple[str, str]] = ()) -> Ranges:
 
     Raises ValueError for what is no network.
     """
-    told = [(text, why) for why, texts in _SPECIAL.items() for text in texts]
+    return _ranges(_SPECIAL, networks)
+
+
+def _ranges(special: Mapping[str, Iterable[str]], networks: Iterable[tuple[str, str]]) -> Ranges:
+    told = [(text, why) for why, texts in special.items() for text in texts]
     told += [(text, f"belongs to {whose}") for text, whose in networks]
     found: dict[int, list[_Span]] = {4: [], 6: []}
     for text, why in told:
@@ -83,6 +96,52 @@ def of(networks: Iterable[tuple[str, str]] = ()) -> Ranges:
             apart.append((first, last, why))
         spans[version] = tuple(apart)
     return Ranges(spans)
+
+
+def of_rules(config: Guards, trigger: Trigger) -> Ranges:
+    """Return what no rule of an operator may take without --force, for a trigger on addresses.
+
+    Networks for documentation harm nobody. Clients have private addresses as a rule, and no CDN.
+    """
+    own = [(text, "your own: guards.networks in rpzctl.toml") for text in config.networks]
+    if trigger is Trigger.CLIENT_IP:
+        return _ranges({why: nets for why, nets in _SPECIAL.items() if why in _NO_CLIENTS}, own)
+    shipped = read(networks_list()) if config.shipped else []
+    harmful = {
+        why: tuple(net for net in nets if net not in _DOCUMENTATION)
+        for why, nets in _SPECIAL.items()
+    }
+    return _ranges(harmful, [*shipped, *own])
+
+
+def judge(rules: Iterable[Rule], config: Guards) -> Iterator[Stop]:
+    """Give what speaks against those of `rules` that are on addresses. A forced one is not judged.
+
+    network
+        Harm: 10.0.0.0/8 in answers is the company itself, an address of a CDN a thousand sites, a
+        rule on the client 127.0.0.1 the resolver's own questions.
+        Example: a feed entry pasted with /8 for /28.
+    """
+    known: dict[Trigger, Ranges] = {}
+    for rule in rules:
+        trigger = trigger_of(rule.name)
+        if rule.forced or trigger not in ADDRESSES:
+            continue
+        net = network_of(rule.name)
+        if trigger not in known:
+            known[trigger] = of_rules(config, trigger)
+        why = _wide(net)
+        if why is None and rule.verb == "block":
+            why = known[trigger].hit(
+                net.version, int(net.network_address), int(net.broadcast_address)
+            )
+        if why is not None:
+            yield Stop("network", f"{rule.verb} {rule.shown()}", why)
+
+
+def _wide(net: Network) -> str | None:
+    widest = WIDEST[net.version]
+    return f"is wider than /{widest}" if net.prefixlen < widest else None
 
 
 def read(path: Path) -> list[tuple[str, str]]:
@@ -109,10 +168,8 @@ def guard(networks: Iterable[str], known: Ranges) -> Guarded:
     kept, stops = [], []
     for text in networks:
         net = ipaddress.ip_network(text)
-        why: str | None
-        if net.prefixlen < WIDEST[net.version]:
-            why = f"is wider than /{WIDEST[net.version]}"
-        else:
+        why = _wide(net)
+        if why is None:
             ends = int(net.network_address), int(net.broadcast_address)
             why = known.hit(net.version, *ends)
         if why is None:

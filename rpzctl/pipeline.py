@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rpzctl import build, guards, planning, policy, rules
 from rpzctl.book import Book, read_book, saved, written
 from rpzctl.build import Step
+from rpzctl.check import Finding
 from rpzctl.errors import Refused, RpzctlError
-from rpzctl.manifest import Hold, Manifest, ZoneEntry
+from rpzctl.manifest import Cause, Hold, Manifest, ZoneEntry
 from rpzctl.plan import Plan
 from rpzctl.run import Run
 from rpzctl.store import SYNC_LOCK
@@ -205,6 +206,7 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
 
         drifted = ready(run, step.base, everything=change.everything)
         findings = build.finish_checks(step, change.plan, manifest, folder, checks)
+        findings += _cases(run, manifest, folder)
         build.refuse(findings)
         run.stage("publishing")
         with written(change.before, change.after):
@@ -234,6 +236,16 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
     return done, pending
 
 
+def _cases(run: Run, manifest: Manifest, folder: Path) -> list[Finding]:
+    """Return which of the team's own expectations the generation in `folder` does not meet."""
+    if not (run.config.repo / run.config.policy.cases).is_file():
+        return []
+    from rpzctl import cases
+
+    zones = [(folder, manifest.zones[origin]) for origin in manifest.policy_zones]
+    return list(cases.findings(run.config, zones, manifest.sinkholes))
+
+
 def _marked(run: Run, made: Manifest, step: Step, change: Change) -> Manifest:
     """Return the manifest `made` with who wanted it, what it changes, and what it is made from."""
     copies: Mapping[str, str] = step.base.feeds if step.base else {}
@@ -242,12 +254,26 @@ def _marked(run: Run, made: Manifest, step: Step, change: Change) -> Manifest:
 
         copies = feed_groups.copies_of(run.config)
     return made._replace(
-        cause=run.cause,
+        cause=_cause(run, change),
         held=change.held,
         passing=change.passing,
         moved={zone.origin: zone.moved() for zone in change.plan.zones if zone.status != "same"},
         feeds=copies,
     )
+
+
+def _cause(run: Run, change: Change) -> Cause:
+    """Return who wants what, and what the policy repo is at; a command that commits tells later."""
+    if not change.everything or not run.config.git.commit:
+        return run.cause
+    from rpzctl import git
+
+    try:
+        repo = git.find(run.config.repo, run.config.git.timeout)
+        at = git.head(repo) if repo else git.Head("", dirty=False)
+    except (RpzctlError, OSError):
+        return run.cause
+    return run.cause._replace(commit=at.commit, dirty=at.dirty)
 
 
 def ready(run: Run, base: Manifest | None, *, everything: bool) -> list[str]:

@@ -1,9 +1,9 @@
 """From rules and feeds to the policy as it should be, and to the plan that leads there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from rpzctl import fragments, guards, policy, render, shipped, suffixes
+from rpzctl import fragments, guards, policy, render, shipped, suffixes, triggers
 from rpzctl.book import Book, read_book
 from rpzctl.build import Target
 from rpzctl.config import Config
@@ -14,6 +14,7 @@ from rpzctl.names import Domain
 from rpzctl.plan import NOTHING, Candidate, Plan, ZoneChange, zone_change
 from rpzctl.rows import QuickRows
 from rpzctl.rpz import too_long
+from rpzctl.rule import Rule
 from rpzctl.run import Run
 from rpzctl.store import SINKHOLE, Store
 
@@ -118,7 +119,7 @@ def _objections(run: Run, change: ZoneChange, made: policy.OperatorPolicy) -> It
     fresh = {row.name for part in (change.diff.added, change.diff.changed) for row in part}
     judged = [rule for rule in made.rules if rule.name in fresh]
     if judged:
-        yield from guards.judge(judged, suffix_list(run.config), protected(run.config))
+        yield from judged_rules(run.config, judged)
     for block, allow in guards.contradictions(made.rules):
         yield guards.Stop(
             "contradiction",
@@ -126,6 +127,15 @@ def _objections(run: Run, change: ZoneChange, made: policy.OperatorPolicy) -> It
             f"contradicts 'block {block.shown()}'"
             + (" (via zone: nothing in a sinkhole zone resolves)" if block.via == "zone" else ""),
         )
+
+
+def judged_rules(config: Config, rules: Sequence[Rule]) -> Iterator[guards.Stop]:
+    """Give what the guards say against rules. Raises `UsageFault` for a list that is not there."""
+    yield from guards.judge(rules, suffix_list(config), protected(config))
+    if any(triggers.trigger_of(rule.name) in triggers.ADDRESSES for rule in rules):
+        from rpzctl import network_guards  # few rules are on addresses
+
+        yield from network_guards.judge(rules, config.guards)
 
 
 def saved_rows(store: Store, base: Manifest | None) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from rpzctl.names import Domain, ancestors, sort_key
 from rpzctl.rpz import PASSTHRU, Action, Row, Scope
-from rpzctl.rules import Rule
+from rpzctl.rule import Rule
 
 
 class Effect(NamedTuple):

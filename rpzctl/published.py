@@ -43,7 +43,7 @@ class Published(NamedTuple):
 
         Raises ValueError for a record that says nothing that rpzctl knows.
         """
-        with _text(self.folder, self.entry) as (text, start, end):
+        with opened(self.folder, self.entry) as (text, start, end):
             held = _records(text, start, end, name)
         if not held:
             return None
@@ -51,10 +51,8 @@ class Published(NamedTuple):
 
     def any_below(self, name: Domain) -> bool:
         """Tell whether the zone has names below `name`."""
-        with _text(self.folder, self.entry) as (text, start, end):
-            at = _at(text, start, end, sort_key(name) + "\0")
-            line = text[at : text.find(b"\n", at, end) + 1 or end] if at < end else b""
-        return _key(line).startswith(sort_key(name) + "\0")
+        with opened(self.folder, self.entry) as (text, start, end):
+            return has_below(text, start, end, name)
 
 
 def _known(record: str | None) -> Action | None:
@@ -65,7 +63,7 @@ def _known(record: str | None) -> Action | None:
 
 
 @contextmanager
-def _text(folder: Path, entry: ZoneEntry) -> Iterator[tuple[mmap.mmap, int, int]]:
+def opened(folder: Path, entry: ZoneEntry) -> Iterator[tuple[mmap.mmap, int, int]]:
     """Give the text of a zone, and where its records begin and end. Raises OSError, ValueError."""
     start, length = entry.span
     with (
@@ -78,7 +76,7 @@ def _text(folder: Path, entry: ZoneEntry) -> Iterator[tuple[mmap.mmap, int, int]
 def find(folder: Path, entry: ZoneEntry, name: Domain) -> Trigger | None:
     """Return what the zone of `entry`, whose file is in `folder`, says of a query for `name`."""
     try:
-        with _text(folder, entry) as (text, start, end):
+        with opened(folder, entry) as (text, start, end):
             for each in (name, *ancestors(name)):
                 held = _records(text, start, end, each)
                 if held:
@@ -90,20 +88,44 @@ def find(folder: Path, entry: ZoneEntry, name: Domain) -> Trigger | None:
     return None
 
 
+def all_records(text: mmap.mmap, low: int, high: int, name: str) -> dict[str, list[str]]:
+    """Return the records of `name` and of its wildcard, by owner: type and data."""
+    found: dict[str, list[str]] = {}
+    for owner, rest in _lines(text, low, high, name):
+        words = rest.split(" ")
+        while len(words) > 1 and (words[0].isdigit() or words[0] == "IN"):
+            words = words[1:]  # TTL and class
+        found.setdefault(owner, []).append(" ".join(words))
+    return found
+
+
+def has_below(text: mmap.mmap, low: int, high: int, name: str) -> bool:
+    """Tell whether the records have names below `name`."""
+    at = _at(text, low, high, sort_key(name) + "\0")
+    line = text[at : text.find(b"\n", at, high) + 1 or high] if at < high else b""
+    return _key(line).startswith(sort_key(name) + "\0")
+
+
 def _records(text: mmap.mmap, low: int, high: int, name: str) -> dict[str, str]:
     """Return the first record of `name` and of its wildcard, by owner."""
-    key, end = sort_key(name), high
-    at = _at(text, low, high, key)
     found: dict[str, str] = {}
-    while at < end:
-        after = text.find(b"\n", at, end) + 1 or end
-        line_text = text[at:after]
-        if _key(line_text) != key:
-            break
-        owner, _, rest = line_text.decode("ascii", "replace").strip().partition(" ")
+    for owner, rest in _lines(text, low, high, name):
         found.setdefault(owner, rest)
-        at = after
     return found
+
+
+def _lines(text: mmap.mmap, low: int, high: int, name: str) -> Iterator[tuple[str, str]]:
+    """Give the records of `name` and of its wildcard: owner, and what stands behind it."""
+    key = sort_key(name)
+    at = _at(text, low, high, key)
+    while at < high:
+        after = text.find(b"\n", at, high) + 1 or high
+        line = text[at:after]
+        if _key(line) != key:
+            break
+        owner, _, rest = line.decode("ascii", "replace").strip().partition(" ")
+        yield owner, rest
+        at = after
 
 
 def _at(text: mmap.mmap, low: int, high: int, key: str) -> int:

@@ -218,7 +218,7 @@ def _saved_lines(path: Path) -> list[str]:
 def _parse(line: str) -> Row:
     """Return the row on a line that `QuickRows.save` wrote."""
     try:
-        name, scope, action = line.split(" ")
+        name, scope, action = line.split(" ", 2)
         made = PASSTHRU if action == "passthru" else parse_action(action)
         return Row(Domain(name), Scope(scope), made)
     except ValueError:

@@ -1,7 +1,7 @@
 """The language of response policy zones: scopes, actions, rows, owner names.
 
 Source: draft-vixie-dnsop-dns-rpz-00 and the BIND 9 ARM, "Response Policy Zone (RPZ)
-Rewriting". Only QNAME triggers so far.
+Rewriting". Triggers other than names are in `rpzctl.triggers`.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from rpzctl.names import LABEL, LAST_LABEL, MAX_LENGTH, Domain, NameFault, parse
+from rpzctl.names import LABEL, LAST_LABEL, MAX_LENGTH, RESERVED, Domain, NameFault, parse
 
 
 class Scope(StrEnum):
@@ -39,28 +39,36 @@ class Kind(StrEnum):
     PASSTHRU = "passthru"
     SINKHOLE = "sinkhole"
     CNAME = "cname"
+    DATA = "data"
 
 
 class Action(NamedTuple):
-    """One action; `target` is the host that a ``cname`` action points at, else None."""
+    """One action."""
 
     kind: Kind
     target: Domain | None = None
+    """the host that a ``cname`` points at; ``*.garden.example`` stands for one below it"""
+    data: tuple[str, ...] = ()
+    """the records of a ``data`` action: type and data (see `rpzctl.records`)"""
 
     def __str__(self) -> str:
+        if self.data:
+            return f"{self.kind}:{'; '.join(self.data)}"
         return f"{self.kind}:{self.target}" if self.target else str(self.kind)
 
 
 # One record of a policy zone as rpzctl writes it: a relative owner, perhaps TTL and class, a type,
 # data in printable ASCII. A CNAME without its final dot would be relative to the origin:
-# `rpz-passthru` would become a redirect. The bulk lane applies the same pattern.
+# `rpz-passthru` would become a redirect. CH and HS are classes, not types. The bulk lane applies
+# the same pattern.
 OWNER_PATTERN = rf"(?:\*\.)?(?:{LABEL}\.)*{LAST_LABEL}"
 RECORD_PATTERN = (
     rf"{OWNER_PATTERN}(?: [0-9]+)?(?: IN)? "
     r"(?:CNAME (?:\.|(?:\*\.)?[a-z0-9_-][a-z0-9_.-]*\.|\*\.)"
     r"|(?:A|AAAA) [0-9a-f.:]+"
     r"|TXT(?: \"[ -~]*\")+"
-    r"|[A-BD-SU-Z][A-Z0-9]+ [ -:<-~]+)"
+    r"|(?:C[A-MO-Z][A-Z0-9]+|T[A-WYZ][A-Z0-9]+|H[A-RT-Z][A-Z0-9]+|[ABD-GI-SU-Z][A-Z0-9]+)"
+    r" [ -:<-~]+)"
 )
 RECORD = re.compile(RECORD_PATTERN + r"\Z")
 RECORDS = re.compile(rf"(?:{RECORD_PATTERN}\n)*+")
@@ -68,6 +76,7 @@ RECORDS = re.compile(rf"(?:{RECORD_PATTERN}\n)*+")
 PASSTHRU = Action(Kind.PASSTHRU)
 SINKHOLE = Action(Kind.SINKHOLE)
 BLOCK_KINDS = tuple(kind for kind in Kind if kind is not Kind.PASSTHRU)
+_WITH_MORE = {Kind.CNAME: "cname:TARGET", Kind.DATA: "data:RECORDS"}
 
 
 def parse_action(text: str) -> Action:
@@ -77,13 +86,18 @@ def parse_action(text: str) -> Action:
     """
     kind, colon, target = text.strip().partition(":")
     if kind == Kind.CNAME and colon:
+        wild = "*." if target.startswith("*.") else ""
         try:
-            return Action(Kind.CNAME, parse(target))
+            return Action(Kind.CNAME, Domain(wild + parse(target.removeprefix("*."))))
         except NameFault as fault:
             raise ValueError(f"the target of cname: {fault}") from None
-    if kind in BLOCK_KINDS and kind != Kind.CNAME and not colon:
+    if kind == Kind.DATA and colon:
+        from rpzctl import records  # dnspython: only where there are any
+
+        return Action(Kind.DATA, data=records.parse(target))
+    if kind in BLOCK_KINDS and kind not in _WITH_MORE and not colon:
         return Action(Kind(kind))
-    choices = ", ".join("cname:TARGET" if k is Kind.CNAME else k for k in BLOCK_KINDS)
+    choices = ", ".join(_WITH_MORE.get(kind, kind) for kind in BLOCK_KINDS)
     raise ValueError(f"{text!r} is not one of {choices}")
 
 
@@ -96,6 +110,11 @@ class Row(NamedTuple):
 
     def text(self) -> str:
         """Return the row for people, e.g. ``*.evil.example nodata``."""
+        if self.name.rpartition(".")[2].startswith(RESERVED):
+            from rpzctl import triggers  # few zones have such rows
+
+            trigger, shown = triggers.subject(self.name)
+            return f"{trigger} {shown} {self.action}"
         shown = "*." + self.name if self.scope is Scope.BELOW else self.name
         suffix = " (exact)" if self.scope is Scope.EXACT else ""
         return f"{shown} {self.action}{suffix}"

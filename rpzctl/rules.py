@@ -12,109 +12,24 @@ in the rest, so the same rule may stand twice: the later line counts).
 This is the only module that writes rule files.
 """
 
-import json
 import os
-import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
-from rpzctl import times
 from rpzctl.errors import RpzctlError, UsageFault
-from rpzctl.names import Domain, NameFault, parse, printable, sort_key
-from rpzctl.rpz import Action, Scope, parse_action
+from rpzctl.names import Domain, printable, sort_key
+from rpzctl.rpz import Scope
+from rpzctl.rule import WORDS, Attributes, Rule, Verb, parse_line
 
-Verb = Literal["block", "allow"]
-Via = Literal["rpz", "zone"]
-
-_WORDS = re.compile(r'[^\s"#=]+="(?:[^"\\]|\\.)*"|[^\s"#]+|#.*|\S')
-_BARE = re.compile(r"[^\s\"#\\]+\Z")
 _MARK = "\ufeff"
 """the byte order mark that some editors write first"""
-Line = tuple[str, "Rule | None"]
+Line = tuple[str, Rule | None]
 """A line of a rule file, and the rule that it states, if any."""
-_KEYS: dict[Verb, tuple[str, ...]] = {
-    "block": ("action", "via", "reason", "ticket", "by", "at", "expires", "forced"),
-    "allow": ("reason", "ticket", "by", "at", "expires", "forced"),
-}
-
-
-class Rule(NamedTuple):
-    """What an operator decided about a name."""
-
-    verb: Verb
-    name: Domain
-    scope: Scope = Scope.SUBTREE
-    action: Action | None = None
-    """None: the configured default."""
-    via: Via = "rpz"
-    reason: str | None = None
-    ticket: str | None = None
-    by: str | None = None
-    at: datetime | None = None
-    expires: datetime | None = None
-    forced: bool = False
-    """A person overrode the guards for this rule."""
-
-    @property
-    def subject(self) -> tuple[Domain, Scope]:
-        """What the rule speaks of; there is one rule for each subject in a file."""
-        return self.name, self.scope
-
-    def shown(self) -> str:
-        """Return the subject as the rule file has it."""
-        return subject_text(self.name, self.scope)
-
-    def in_force(self, now: datetime) -> bool:
-        """Tell whether the rule has not expired at `now`."""
-        return self.expires is None or self.expires > now
-
-    def line(self) -> str:
-        """Return the rule as one line of a rule file, without the line feed."""
-        words = [self.shown()]
-        for key in _KEYS[self.verb]:
-            text = _attribute(getattr(self, key), key)
-            if text:
-                words.append(f"{key}={text}")
-        return " ".join(words)
-
-    def value(self) -> dict[str, object]:
-        """Return the rule as a JSON-ready document."""
-        return {
-            "verb": self.verb,
-            "name": self.name,
-            "scope": str(self.scope),
-            "action": str(self.action) if self.action else None,
-            "via": self.via if self.verb == "block" else None,
-            "reason": self.reason,
-            "ticket": self.ticket,
-            "by": self.by,
-            "at": times.show(self.at) if self.at else None,
-            "expires": times.show(self.expires) if self.expires else None,
-            "forced": self.forced,
-        }
-
-
-def subject_text(name: Domain, scope: Scope) -> str:
-    """Return ``name``, ``name exact`` or ``*.name``."""
-    if scope is Scope.BELOW:
-        return "*." + name
-    return f"{name} exact" if scope is Scope.EXACT else name
-
-
-def _attribute(value: object, key: str) -> str:
-    if value is None or value is False or (key == "via" and value == "rpz"):
-        return ""
-    if value is True:
-        return "yes"
-    text = times.show(value) if isinstance(value, datetime) else str(value)
-    return text if _BARE.match(text) else json.dumps(text, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -187,90 +102,6 @@ def parse_text(text: str, path: Path, verb: Verb) -> RuleFile:
     return RuleFile(path, verb, tuple(parsed), text)
 
 
-Attributes = dict[tuple[str, ...], dict[str, Any]]
-"""What the words after a name say. Names come in batches, whose lines differ in nothing else."""
-
-
-def parse_line(line: str, verb: Verb, known: Attributes | None = None) -> Rule | None:
-    """Return the rule on `line`, or None for a blank line or a comment. Raises ValueError.
-
-    `known` are the attributes of lines that were read before; this line's are added.
-    """
-    words = _WORDS.findall(line) if '"' in line or "#" in line else line.split()
-    while words and words[-1].startswith("#"):
-        words.pop()
-    if not words:
-        return None
-    below = words[0].startswith("*.")
-    try:
-        name = parse(words[0][2:] if below else words[0])
-    except NameFault as fault:
-        raise ValueError(f"the name {fault}") from None
-    scope = Scope.BELOW if below else Scope.SUBTREE
-    rest = words[1:]
-    if rest and rest[0] == "exact":
-        if below:
-            raise ValueError("'*.' and 'exact' contradict each other")
-        scope, rest = Scope.EXACT, rest[1:]
-    values = known.get(tuple(rest)) if known is not None else None
-    if values is None:
-        values = _attributes(rest, verb)
-        if known is not None:
-            known[tuple(rest)] = values
-    rule = Rule(verb, name, scope, **values)
-    return checked(rule) if rule.via == "zone" else rule
-
-
-def _attributes(words: list[str], verb: Verb) -> dict[str, Any]:
-    """Return the values of ``key=value`` words. Raises ValueError."""
-    values: dict[str, Any] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or key not in _KEYS[verb]:
-            known = ", ".join(_KEYS[verb])
-            raise ValueError(f"{printable(word, 40)!r} is not one of {known} with =VALUE")
-        if key in values:
-            raise ValueError(f"{key} stands twice")
-        values[key] = _value(key, value)
-    return values
-
-
-def _value(key: str, text: str) -> object:  # noqa: C901 - one branch for each key
-    if text[:1] == '"':
-        try:
-            text = json.loads(text)
-        except json.JSONDecodeError:
-            raise ValueError(f"the quotes of {key} do not close as in JSON") from None
-    if not text:
-        raise ValueError(f"{key} is empty")
-    if not text.isprintable():
-        raise ValueError(f"{key} has a control character")
-    if key == "action":
-        return parse_action(text)
-    if key in {"at", "expires"}:
-        try:
-            return times.parse(text)
-        except ValueError:
-            raise ValueError(f"{key}={text} is no RFC 3339 time or date") from None
-    if key == "via" and text not in {"rpz", "zone"}:
-        raise ValueError("via is rpz or zone")
-    if key == "forced":
-        if text not in {"yes", "no"}:
-            raise ValueError("forced is yes or no")
-        return text == "yes"
-    return text
-
-
-def checked(rule: Rule) -> Rule:
-    """Return `rule` unless its parts contradict each other; raises ValueError then."""
-    if rule.via == "zone":
-        if rule.scope is not Scope.SUBTREE:
-            raise ValueError("a sinkhole zone (via zone) always covers the name and all below it")
-        if rule.action is not None and str(rule.action) != "sinkhole":
-            raise ValueError("a sinkhole zone (via zone) has only the action sinkhole")
-    return rule
-
-
 def with_rules(file: RuleFile, rules: Iterable[Rule]) -> RuleFile:
     """Return `file` with each of `rules` in place of the one on its subject, or where it sorts.
 
@@ -329,7 +160,7 @@ def _above_comment(file: RuleFile, index: int) -> int:
 
 
 def _end_comment(line: str) -> str:
-    comment = next((word for word in _WORDS.findall(line) if word.startswith("#")), None)
+    comment = next((word for word in WORDS.findall(line) if word.startswith("#")), None)
     return f"  {comment}" if comment else ""
 
 

@@ -31,6 +31,8 @@ class Run(NamedTuple):
     """called with what is being done, on long work"""
     cause: Cause = Cause()
     """who wants it, and why"""
+    commit: bool = True
+    """changes of the policy repo may be committed"""
     release: Hold | None = None
     """the hold that may end: one that a person set meanwhile stays"""
 

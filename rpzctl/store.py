@@ -32,6 +32,7 @@ MANIFEST = "manifest.json"
 SINKHOLE = "sinkhole"
 LOCK = "lock"
 SYNC_LOCK = "sync.lock"
+COMMIT = "commit"
 SERIALS = "serials.json"
 _SMALL = 1 << 20
 """octets of a file that is read whole each time"""
@@ -294,6 +295,22 @@ class Store(NamedTuple):
         except RpzctlError:
             return None
         return manifest.made if manifest else None
+
+    def note_commit(self, generation: int, commit: str) -> None:
+        """Write down by which commit the change of a generation was recorded, after the fact.
+
+        It is the one thing that is added to a generation; where it is not there, nothing is known.
+        """
+        folder = self.output / "generations" / f"{generation:010d}"
+        with contextlib.suppress(RpzctlError):
+            write_aside(folder / COMMIT, f"{commit}\n".encode(), mode=0o644, sure=False)
+
+    def commit_of(self, manifest: Manifest) -> str:
+        """Return the commit that recorded a generation, or that it was made from; or nothing."""
+        try:
+            return (self.folder(manifest) / COMMIT).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return manifest.cause.commit
 
     def kept(self) -> list[Manifest]:
         """Return the generations that are kept, the oldest first."""

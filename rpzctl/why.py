@@ -28,7 +28,7 @@ from rpzctl.catalogue import Feed
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import Domain, ancestors, is_within
 from rpzctl.rpz import BITS, PASSTHRU, SCOPES, Action, Kind, Scope
-from rpzctl.rules import Rule
+from rpzctl.rule import Rule
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
 from rpzctl.wanted import front_of, ledgers

@@ -99,7 +99,16 @@ class Result(NamedTuple):
         return value
 
 
-def ask(port: int, name: str, kind: str = "A", *, tcp: bool = False, timeout: float = 5.0) -> str:
+def ask(
+    port: int,
+    name: str,
+    kind: str = "A",
+    *,
+    tcp: bool = False,
+    timeout: float = 5.0,
+    server: str = "127.0.0.1",
+    source: str | None = None,
+) -> str:
     """Return what the server at `port` answers, in one word or one line.
 
     ``NXDOMAIN``, ``nodata``, ``truncated``, ``no answer``, or the data of the answer's records.
@@ -113,7 +122,7 @@ def ask(port: int, name: str, kind: str = "A", *, tcp: bool = False, timeout: fl
     query = dns.message.make_query(name, kind)
     send = dns.query.tcp if tcp else dns.query.udp
     try:
-        reply = send(query, "127.0.0.1", timeout=timeout, port=port)
+        reply = send(query, server, timeout=timeout, port=port, source=source)
     except (dns.exception.Timeout, OSError, EOFError):
         return "no answer"
     if reply.flags & dns.flags.TC:
@@ -180,6 +189,22 @@ class Named:
         if not own.exists():
             shutil.copy(path, own)
         return str(own)
+
+    def start_when_it_answers(self, address: str) -> None:
+        """Start a server that listens on `address`, port 53. Raises PermissionError if it may not.
+
+        The port is tried first, for what named says of it is only in its log.
+        """
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tried:
+            tried.bind((address, self.port))
+        with (self.home / "named.log").open("ab") as log:
+            self.child = subprocess.Popen(
+                [self._binary(), "-g", "-c", str(self.conf)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        until(lambda: ask(53, "test", "SOA", server=address, timeout=0.2) != "no answer", "it does")
 
     def _answers(self) -> bool:
         assert self.child is not None

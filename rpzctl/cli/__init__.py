@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 
 from rpzctl import __version__
-from rpzctl.cli import define, exchange, feed, history, policy, quick, rule, setup, why
+from rpzctl.cli import (
+    define,
+    exchange,
+    feed,
+    history,
+    listing,
+    policy,
+    quick,
+    rule,
+    setup,
+    test,
+    why,
+)
 
 app = typer.Typer(
     name="rpzctl",
@@ -54,7 +66,18 @@ def common(
     ctx.obj = None if config is None else Path(config)
 
 
-for module in (setup, rule, policy, history, feed, define, why, exchange):
+for module in (
+    setup,
+    rule,
+    listing,
+    policy,
+    history,
+    feed,
+    define,
+    why,
+    test,
+    exchange,
+):
     module.register(app)
 
 

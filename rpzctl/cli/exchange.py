@@ -8,12 +8,10 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Force, Json, Wait, config_of, run_of
-from rpzctl.cli.rule import By, Exact, Expires, NoApply, Reason, Ticket, like_rule
+from rpzctl.cli.rule import By, Exact, Expires, NoApply, NoCommit, Reason, Ticket, like_rule
 
 if TYPE_CHECKING:
-    from rpzctl.importing import Importing, Report
-    from rpzctl.pipeline import Outcome
-    from rpzctl.run import Run
+    from rpzctl.importing import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -112,6 +110,7 @@ def import_list(
     by: By = None,
     force: Force = False,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
@@ -132,37 +131,20 @@ def import_list(
     like = like._replace(action=parsed)
     inspected = reading.inspect(source, form)
     wanted = importing.understand(inspected, like, exact=exact)
-    run = run_of(ctx, wait=wait, force=force)
-    why = " ".join(part for part in (like.ticket, like.reason) if part)
-    run = run._replace(
-        cause=run.cause._replace(what=f"import {show.plain(source)}", by=like.by or "", why=why)
-    )
-    report, outcome = _carried_out(run, wanted, dry_run=dry_run, record=no_apply)
+    run = run_of(ctx, wait=wait, force=force, commit=not no_commit)
+    run = run._replace(cause=importing.cause(run, like, show.plain(source)))
+    report, outcome, recorded = importing.carry_out(run, wanted, dry_run=dry_run, record=no_apply)
     if json:
         applied = outcome.value() if outcome else None
-        show.document({**report.value(), "dry_run": dry_run, "applied": applied})
+        commit = recorded.value() if recorded else None
+        told = {**report.value(), "dry_run": dry_run, "applied": applied, "commit": commit}
+        show.document(told)
         return
     _tell(report, dry_run=dry_run)
+    for line in recorded.lines() if recorded else ():
+        show.note(line)
     if outcome is not None:
         show.outcome(outcome, [resolver.title for resolver in run.resolvers])
-
-
-def _carried_out(
-    run: "Run", wanted: "Importing", *, dry_run: bool, record: bool
-) -> "tuple[Report, Outcome | None]":
-    from rpzctl import importing, pipeline
-    from rpzctl.book import read_book
-
-    report: list[Report] = []
-    edit = importing.edit(run, wanted, report)
-    outcome = None
-    if dry_run:
-        edit(read_book(run.config.repo))
-    elif record:
-        pipeline.record(run, edit)
-    else:
-        outcome = pipeline.apply(run, edit=edit)
-    return report[-1], outcome
 
 
 def _tell(report: "Report", *, dry_run: bool) -> None:

@@ -75,7 +75,7 @@ def history(
     for entry in entries:
         made = entry.manifest
         added, removed, changed = entry.moved
-        commit = made.cause.commit[:_SHA] + ("+" if made.cause.dirty else "")
+        commit = entry.commit[:_SHA] + ("+" if made.cause.dirty else "")
         why = f" ({made.cause.why})" if made.cause.why else ""
         lines.append(
             (
@@ -94,7 +94,7 @@ def history(
 def _one(entry: "past.Entry") -> None:
     made = entry.manifest
     cause = made.cause
-    commit = (cause.commit + (", and what was not committed" if cause.dirty else "")) or "-"
+    commit = (entry.commit + (", and what was not committed" if cause.dirty else "")) or "-"
     for label, text in (
         ("generation", str(made.generation)),
         ("made", made.made),

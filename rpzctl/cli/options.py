@@ -38,6 +38,7 @@ def run_of(
     wait: float = WAIT,
     force: bool = False,
     reload: bool = True,
+    commit: bool = True,
     stage: Callable[[str], None] | None = None,
 ) -> "Run":
     """Return what the pipeline needs to know, the clock read."""
@@ -53,6 +54,7 @@ def run_of(
         wait=wait,
         force=force,
         reload=reload,
+        commit=commit,
         cause=Cause(ctx.info_name or "", invoker()),
     )
     return run._replace(stage=stage) if stage else run
@@ -103,6 +105,13 @@ def complete_blocked(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_allowed(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the allowed names that begin so, for the shell's completion."""
     return _complete_rule(ctx, "allow", incomplete)
+
+
+def complete_trigger(incomplete: str) -> list[str]:
+    """Return the triggers that begin so, for the shell's completion."""
+    from rpzctl.triggers import Trigger
+
+    return [trigger for trigger in Trigger if trigger.startswith(incomplete)]
 
 
 def _complete_rule(ctx: typer.Context, verb: str, incomplete: str) -> list[str]:

@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,7 +15,7 @@ from rpzctl.cli.options import (
     Wait,
     complete_allowed,
     complete_blocked,
-    config_of,
+    complete_trigger,
     invoker,
     run_of,
 )
@@ -23,8 +23,10 @@ from rpzctl.cli.options import (
 if TYPE_CHECKING:
     from rpzctl import commands
     from rpzctl.edits import Subject
-    from rpzctl.rules import Rule, Verb
+    from rpzctl.rpz import Action
+    from rpzctl.rule import Rule, Verb
     from rpzctl.run import Run
+    from rpzctl.triggers import Trigger
 
 _PASTED = "As pasted: URLs, evil[.]example, upper case, Unicode. *.NAME: only what is below."
 Names = Annotated[
@@ -53,7 +55,29 @@ Expires = Annotated[
     str | None, typer.Option(metavar="WHEN", help="30m, 12h, 7d, 2026-12-31 (that day's end, UTC).")
 ]
 By = Annotated[str | None, typer.Option(help="Who decided; else the invoking user.")]
+OfTrigger = Annotated[
+    str | None,
+    typer.Option(
+        "--trigger",
+        help="What the rule is about: qname (else for names), response-ip (else for addresses), "
+        "client-ip, ns-ip, nsdname.",
+        show_default=False,
+        autocompletion=complete_trigger,
+    ),
+]
+NoCommit = Annotated[
+    bool, typer.Option("--no-commit", help="Leave the commit in the policy repo to you.")
+]
 NoApply = Annotated[bool, typer.Option("--no-apply", help="Record only; apply later.")]
+
+
+class How(NamedTuple):
+    """How a change of rules is carried out."""
+
+    wait: float
+    record: bool
+    no_commit: bool
+    json: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +86,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: rpzctl allow good.evil.example --ticket INC-7")(allow)
     app.command(epilog="Example: rpzctl unblock evil.example")(unblock)
     app.command(epilog="Example: rpzctl unallow good.evil.example")(unallow)
-    app.command("list", epilog="Example: rpzctl list --json | jq '.rules[].name'")(list_rules)
 
 
 def block(
@@ -75,6 +98,15 @@ def block(
             help="nxdomain, nodata, drop, tcp-only, sinkhole or cname:TARGET; else as configured."
         ),
     ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RECORD",
+            help="Answer with this record in place of an action: 'A 192.0.2.1'; once for each.",
+            show_default=False,
+        ),
+    ] = None,
+    trigger: OfTrigger = None,
     via: Annotated[
         str, typer.Option(help="rpz: a rule of the policy zone; zone: a sinkhole zone of its own.")
     ] = "rpz",
@@ -85,28 +117,31 @@ def block(
     from_: From = None,
     force: Force = False,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
-    """Block names now, and prove it on the resolver."""
+    """Block names, addresses or networks now, and prove it on the resolver."""
     from rpzctl.errors import UsageFault
-    from rpzctl.rpz import parse_action
 
     if via not in {"rpz", "zone"}:
         raise UsageFault(f"--via is rpz or zone, not {via!r}")
-    try:
-        parsed = parse_action(action) if action is not None else None
-    except ValueError as fault:
-        raise UsageFault(f"--action: {fault}") from None
+    parsed = _action(action, data)
     like = like_rule("block", reason, ticket, expires, by, force=force)
     like = like._replace(action=parsed, via="zone" if via == "zone" else "rpz")
-    _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
+    _add(
+        ctx,
+        like,
+        _subjects(names, from_, exact=exact, trigger=trigger),
+        how=How(wait, no_apply, no_commit, json),
+    )
 
 
 def allow(
     ctx: typer.Context,
     names: Names = None,
     exact: Exact = False,
+    trigger: OfTrigger = None,
     reason: Reason = None,
     ticket: Ticket = None,
     expires: Expires = None,
@@ -114,72 +149,74 @@ def allow(
     from_: From = None,
     force: Force = False,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Let names resolve whatever feeds and wider blocks say, and prove it."""
     like = like_rule("allow", reason, ticket, expires, by, force=force)
-    _add(ctx, like, _subjects(names, from_, exact=exact), wait=wait, record=no_apply, as_json=json)
+    _add(
+        ctx,
+        like,
+        _subjects(names, from_, exact=exact, trigger=trigger),
+        how=How(wait, no_apply, no_commit, json),
+    )
 
 
 def unblock(
     ctx: typer.Context,
     names: Blocked = None,
     exact: Exact = False,
+    trigger: OfTrigger = None,
     from_: From = None,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Take block rules back."""
-    subjects = _subjects(names, from_, exact=exact)
-    _remove(ctx, "block", subjects, wait=wait, record=no_apply, as_json=json)
+    subjects = _subjects(names, from_, exact=exact, trigger=trigger)
+    _remove(ctx, "block", subjects, how=How(wait, no_apply, no_commit, json))
 
 
 def unallow(
     ctx: typer.Context,
     names: Allowed = None,
     exact: Exact = False,
+    trigger: OfTrigger = None,
     from_: From = None,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Take allow rules back."""
-    subjects = _subjects(names, from_, exact=exact)
-    _remove(ctx, "allow", subjects, wait=wait, record=no_apply, as_json=json)
+    subjects = _subjects(names, from_, exact=exact, trigger=trigger)
+    _remove(ctx, "allow", subjects, how=How(wait, no_apply, no_commit, json))
 
 
-def list_rules(
-    ctx: typer.Context,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also rules that have expired.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Show the operator's rules."""
-    from rpzctl import times
-    from rpzctl.book import read_book
+def _action(action: str | None, data: list[str] | None) -> "Action | None":
+    from rpzctl.errors import UsageFault
+    from rpzctl.rpz import parse_action
 
-    config = config_of(ctx)
-    now = datetime.now(UTC)
-    book = read_book(config.repo)
-    rules = [rule for rule in book.rules if everything or rule.in_force(now)]
-    if json:
-        values = [{**r.value(), "in_force": r.in_force(now), "where": book.where(r)} for r in rules]
-        show.document({"rules": values})
-        return
-    lines: list[tuple[str, ...]] = []
-    for rule in rules:
-        what = "allow" if rule.verb == "allow" else str(rule.action or config.action)
-        if rule.via == "zone":
-            what = "sinkhole zone"
-        until = times.show(rule.expires) if rule.expires else "-"
-        if not rule.in_force(now):
-            until += " (expired)"
-        why = " ".join(part for part in (rule.ticket, rule.reason) if part) or "-"
-        lines.append((rule.shown(), what, until, rule.by or "-", why))
-    show.table(("NAME", "ACTION", "EXPIRES", "BY", "WHY"), lines)
+    if action is not None and data:
+        raise UsageFault("--action and --data contradict each other: the records are the answer")
+    text = "data:" + "; ".join(data) if data else action
+    try:
+        return parse_action(text) if text is not None else None
+    except ValueError as fault:
+        raise UsageFault(f"{'--data' if data else '--action'}: {fault}") from None
+
+
+def _trigger(text: str | None) -> "Trigger | None":
+    from rpzctl.errors import UsageFault
+    from rpzctl.triggers import Trigger
+
+    if text is None:
+        return None
+    if text not in tuple(Trigger):
+        raise UsageFault(f"--trigger is one of {', '.join(Trigger)}, not {text!r}")
+    return Trigger(text)
 
 
 def like_rule(
@@ -195,7 +232,7 @@ def like_rule(
     from rpzctl import times
     from rpzctl.errors import UsageFault
     from rpzctl.names import Domain
-    from rpzctl.rules import Rule
+    from rpzctl.rule import Rule
 
     now = datetime.now(UTC).replace(microsecond=0)
     for option, text in (("--reason", reason), ("--ticket", ticket), ("--by", by)):
@@ -217,7 +254,9 @@ def like_rule(
     )
 
 
-def _subjects(names: list[str] | None, source: str | None, *, exact: bool) -> "list[Subject]":
+def _subjects(
+    names: list[str] | None, source: str | None, *, exact: bool, trigger: str | None
+) -> "list[Subject]":
     from rpzctl.edits import from_lines, understand
     from rpzctl.errors import UsageFault
 
@@ -236,7 +275,7 @@ def _subjects(names: list[str] | None, source: str | None, *, exact: bool) -> "l
         given += from_lines("stdin" if each == "-" else each, text)
     if not given:
         raise UsageFault("no name was given", fix="name some, or say --from FILE")
-    return understand(given, exact=exact)
+    return understand(given, exact=exact, trigger=_trigger(trigger))
 
 
 def _add(
@@ -244,20 +283,19 @@ def _add(
     like: "Rule",
     subjects: "list[Subject]",
     *,
-    wait: float,
-    record: bool,
-    as_json: bool,
+    how: How,
 ) -> None:
     from rpzctl import commands, edits
 
-    run = _caused(run_of(ctx, wait=wait, force=like.forced), like, subjects)
+    run = run_of(ctx, wait=how.wait, force=like.forced, commit=not how.no_commit)
+    run = _caused(run, like, subjects)
     done = commands.change_rules(
         run,
         like.verb,
         lambda book: edits.add(book, subjects, like, run.now),
-        apply=not record,
+        apply=not how.record,
     )
-    _tell(done, [r.title for r in run.resolvers], as_json=as_json)
+    _tell(done, [r.title for r in run.resolvers], as_json=how.json)
 
 
 def _remove(
@@ -265,20 +303,18 @@ def _remove(
     verb: "Verb",
     subjects: "list[Subject]",
     *,
-    wait: float,
-    record: bool,
-    as_json: bool,
+    how: How,
 ) -> None:
     from rpzctl import commands, edits
 
-    run = _caused(run_of(ctx, wait=wait), None, subjects)
+    run = _caused(run_of(ctx, wait=how.wait, commit=not how.no_commit), None, subjects)
     done = commands.change_rules(
         run,
         verb,
         lambda book: edits.remove(book, subjects, verb, run.now),
-        apply=not record,
+        apply=not how.record,
     )
-    _tell(done, [r.title for r in run.resolvers], as_json=as_json)
+    _tell(done, [r.title for r in run.resolvers], as_json=how.json)
 
 
 def _caused(run: "Run", like: "Rule | None", subjects: "list[Subject]") -> "Run":
@@ -324,3 +360,5 @@ def _tell(done: "commands.RuleOutcome", titles: list[str], *, as_json: bool) -> 
             print("recorded, not applied")
     elif done.outcome.published or not done.outcome.proven:
         show.outcome(done.outcome, titles)
+    for line in done.recorded.lines() if done.recorded else ():
+        show.note(line)

@@ -14,6 +14,7 @@ from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.render import canary_name
 from rpzctl.resolvers import Answer, Marks, Question, Resolver
 from rpzctl.rpz import PASSTHRU, Action, Kind, Row, Scope
+from rpzctl.triggers import is_other
 
 PROBE = "rpzctl-probe"
 _PAUSE = 0.003
@@ -38,7 +39,13 @@ class Expectation(NamedTuple):
 
 
 def expected(row: Row, zones: Sequence[str]) -> list[Expectation]:
-    """Return what to ask about `row`, which stands in the last of `zones`."""
+    """Return what to ask about `row`, which stands in the last of `zones`.
+
+    Nothing about a rule on addresses or name servers: no name is known that would meet it. The
+    canary shows that its zone has effect.
+    """
+    if is_other(row.name):
+        return []
     names = []
     if row.scope is not Scope.BELOW:
         names.append(str(row.name))
@@ -46,6 +53,8 @@ def expected(row: Row, zones: Sequence[str]) -> list[Expectation]:
     if row.scope is not Scope.EXACT and len(probe) <= 253:  # noqa: PLR2004 - names.MAX_LENGTH
         names.append(probe)
     kind = "CNAME" if row.action.kind is Kind.CNAME else "A"
+    if row.action.data:
+        kind = row.action.data[0].partition(" ")[0]
     return [Expectation(Question(name, kind), row.action, tuple(zones)) for name in names]
 
 
@@ -74,7 +83,7 @@ def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:
         return True
     if action.kind is Kind.PASSTHRU:
         return answer.policy_zone is None and not answer.truncated
-    return _does(action, answer, sinkhole, by_policy=answer.policy_zone in zones)
+    return _does(expectation, answer, sinkhole, by_policy=answer.policy_zone in zones)
 
 
 def _may_have_passed(expectation: Expectation, answer: Answer) -> bool:
@@ -93,10 +102,13 @@ def _fits_some_zone(expectation: Expectation, answer: Answer, sinkhole: Sinkhole
         return True  # a zone behind, or one in front, may have made it
     if action.kind is Kind.PASSTHRU:
         return not answer.authoritative and not answer.truncated
-    return _does(action, answer, sinkhole, by_policy=answer.authoritative)
+    return _does(expectation, answer, sinkhole, by_policy=answer.authoritative)
 
 
-def _does(action: Action, answer: Answer, sinkhole: Sinkhole, *, by_policy: bool) -> bool:
+def _does(  # noqa: PLR0911 - one case for each action
+    expectation: Expectation, answer: Answer, sinkhole: Sinkhole, *, by_policy: bool
+) -> bool:
+    action = expectation.action or PASSTHRU
     match action.kind:
         case Kind.NXDOMAIN:
             return answer.rcode == "NXDOMAIN" and by_policy
@@ -109,8 +121,21 @@ def _does(action: Action, answer: Answer, sinkhole: Sinkhole, *, by_policy: bool
         case Kind.SINKHOLE:
             return answer.data("A") == [str(sinkhole.ipv4)]
         case Kind.CNAME:
-            return answer.data("CNAME") == [f"{action.target}."]
-    raise ValueError(f"{action} does nothing")
+            return answer.data("CNAME") == [_target(action, expectation.question)]
+        case Kind.DATA:
+            return answer.truncated or _has(answer, action, expectation.question.type)
+    raise ValueError(f"{action} is no action on an answer")
+
+
+def _has(answer: Answer, action: Action, kind: str) -> bool:
+    told = (record.partition(" ") for record in action.data)
+    return answer.data(kind) == sorted(data for each, _, data in told if each == kind)
+
+
+def _target(action: Action, question: Question) -> str:
+    """Return where a question is sent; a wildcard has the name asked for in its place."""
+    target = str(action.target)
+    return f"{question.name}{target[1:]}." if target.startswith("*.") else f"{target}."
 
 
 def canaries(resolver: Resolver, zones: Iterable[ZoneEntry]) -> dict[str, Answer]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rpzctl.abilities import ABILITIES, CAN
 from rpzctl.rpz import BLOCK_KINDS, Kind
+from rpzctl.triggers import Trigger
 from tests.conformance.daemons import ConformingSite
-from tests.servers import REAL
+from tests.servers import REAL, ask
 
 DOES = {
     Kind.NXDOMAIN: "NXDOMAIN",
@@ -19,6 +20,7 @@ DOES = {
     Kind.TCP_ONLY: "truncated",
     Kind.SINKHOLE: "127.0.0.1",
     Kind.CNAME: f"garden.example. {REAL}",
+    Kind.DATA: "198.51.100.7",
 }
 
 
@@ -33,7 +35,8 @@ def feed(site: ConformingSite, name: str, text: str, **keys: str | bool) -> Path
 
 
 def shown(action: Kind) -> str:
-    return "cname:garden.example" if action is Kind.CNAME else str(action)
+    more = {Kind.CNAME: "cname:garden.example", Kind.DATA: "data:A 198.51.100.7"}
+    return more.get(action, str(action))
 
 
 def test_block_and_unblock_are_live_and_proved(served: ConformingSite) -> None:
@@ -49,7 +52,7 @@ def test_block_and_unblock_are_live_and_proved(served: ConformingSite) -> None:
 def test_each_action_is_what_the_table_says(served: ConformingSite) -> None:
     able = ABILITIES[served.daemon.kind]
     can = [action for action in BLOCK_KINDS if able.actions[action] == CAN]
-    rules = "".join(f"{action}.acts.example action={shown(action)}\n" for action in can)
+    rules = "".join(f'{action}.acts.example action="{shown(action)}"\n' for action in can)
     served.block_list.write_text(rules)
     assert served.ok("apply", "--json").json()["proven"]
     for action in can:
@@ -163,6 +166,25 @@ def test_what_a_cname_leads_to_is_as_the_table_says(served: ConformingSite) -> N
     follows = ABILITIES[served.daemon.kind].cname_targets == CAN
     alias = served.answer("cloak.example")
     assert alias in ({"NXDOMAIN"} if follows else {f"cloaked.example. {REAL}"})
+
+
+def test_triggers_on_addresses_are_as_the_table_says(served: ConformingSite) -> None:
+    able = ABILITIES[served.daemon.kind]
+    assert REAL == served.answer("any.example")
+    done = served.ok("block", REAL, "--force", "--json").json()["applied"]
+    knows = able.triggers[Trigger.RESPONSE_IP] == CAN
+    assert ("NXDOMAIN" if knows else REAL) == served.answer("some.example")
+    assert knows != any("response-ip: never matches" in told for told in done["warnings"])
+    served.ok("unblock", REAL)
+    assert REAL == served.answer("more.example")
+    served.ok("block", "127.0.0.2", "--trigger", "client-ip", "--force")
+    found = ask(served.daemon.port, "who.example", source="127.0.0.2")
+    told = able.triggers[Trigger.CLIENT_IP]
+    assert (REAL if told.startswith("never") else "NXDOMAIN") == found
+    leaks = "given to others" in told
+    assert ("NXDOMAIN" if leaks else REAL) == served.answer("who.example")
+    served.ok("unblock", "127.0.0.2", "--trigger", "client-ip")
+    assert REAL == ask(served.daemon.port, "who2.example", source="127.0.0.2")
 
 
 def test_the_operator_comes_before_feeds_and_feeds_come_and_go(served: ConformingSite) -> None:

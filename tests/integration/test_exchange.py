@@ -170,6 +170,19 @@ def test_one_zone_is_exported_alone(policy: Site) -> None:
     assert "known: local.rpz, malware.rpz" in done.stderr
 
 
+def test_rules_on_addresses_are_no_names_of_other_formats(policy: Site) -> None:
+    policy.ok("block", "203.0.113.0/24", "--force")
+    for form in ("hosts", "domains", "dnsmasq", "unbound", "adblock"):
+        done = policy.ok("export", "--format", form)
+        assert "rpz-ip" not in done.stdout
+        assert "1 names that are rules on addresses or name servers, left out" in done.stderr
+    done = policy.ok("export")
+    assert "24.0.113.0.203.rpz-ip CNAME .\n" in done.stdout
+    assert "here beside all other rules" in done.stderr
+    alone = policy.ok("export", "--format", "rpz", "--zone", "malware.rpz")
+    assert "" == alone.stderr
+
+
 def test_an_export_is_whole_or_not_there(policy: Site, tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     path.write_text("before\n")

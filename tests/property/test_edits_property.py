@@ -12,7 +12,8 @@ from rpzctl.book import Book
 from rpzctl.errors import Refused, UsageFault
 from rpzctl.names import Domain
 from rpzctl.rpz import PASSTHRU, Action, Kind, Scope
-from rpzctl.rules import Rule, RuleFile, Verb, parse_text
+from rpzctl.rule import Rule, Verb
+from rpzctl.rules import RuleFile, parse_text
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 DEFAULT = Action(Kind.NXDOMAIN)

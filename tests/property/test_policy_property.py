@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rpzctl import policy
 from rpzctl.names import Domain
 from rpzctl.rpz import PASSTHRU, Action, Kind, Scope, owners
-from rpzctl.rules import Rule
+from rpzctl.rule import Rule
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 DEFAULT = Action(Kind.NXDOMAIN)

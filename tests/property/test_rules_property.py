@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rpzctl.names import Domain, parse
 from rpzctl.rpz import Action, Kind, Scope
-from rpzctl.rules import Rule, checked, parse_line, parse_text, with_rules, without
+from rpzctl.rule import Rule, checked, parse_line
+from rpzctl.rules import parse_text, with_rules, without
 
 PATH = Path("block.list")
 SETTINGS = settings(deadline=None, max_examples=120)

@@ -24,6 +24,7 @@ ROOMS = {
         "resolvers/bind.py": "tries whether named listens for rndc, before anything changes",
         "resolvers/knot.py": "the control sockets of Knot Resolver, which has no tool for them",
         "fetch/axfr.py": "zone transfers",
+        "git.py": "the name of this host, for an address of people that git does not know",
         "fetch/http.py": "tells the faults of names and addresses apart",
         "fetch/web.py": "ends what waits in other threads",
     },
@@ -40,7 +41,8 @@ ROOMS = {
 }
 CLOCKS = {
     "cli/options.py": "the edge: the moment of the run",
-    "cli/rule.py": "the edge: the moment that a rule records, and what list shows",
+    "cli/rule.py": "the edge: the moment that a rule records",
+    "cli/listing.py": "the edge: which rules are in force when they are shown",
     "deliver.py": "the moment of proof, which comes long after the run began",
     "initial.py": "the edge: init has no run before it",
     "fetch/axfr.py": "the moment at which a message is signed (TSIG)",

@@ -17,7 +17,7 @@ from rpzctl.guards import (
 )
 from rpzctl.names import Domain
 from rpzctl.rpz import Scope
-from rpzctl.rules import Rule, Verb
+from rpzctl.rule import Rule, Verb
 
 LIST = suffixes.load()
 PROTECTED = Protected(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from rpzctl import policy
 from rpzctl.names import Domain
 from rpzctl.rpz import PASSTHRU, Action, Kind, Row, Scope, owners
-from rpzctl.rules import Rule, parse_line
+from rpzctl.rule import Rule, parse_line
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 NXDOMAIN = Action(Kind.NXDOMAIN)

@@ -12,7 +12,8 @@ from rpzctl.render import SERIAL_MARK, Drawn, character_strings, named_string
 from rpzctl.rows import expand
 from rpzctl.rpz import PASSTHRU, RECORDS, Action, Kind, parse_action
 
-ACTIONS = [PASSTHRU, *(Action(kind) for kind in Kind if kind not in {Kind.PASSTHRU, Kind.CNAME})]
+_ALONE = set(Kind) - {Kind.PASSTHRU, Kind.CNAME, Kind.DATA}
+ACTIONS = [PASSTHRU, *(Action(kind) for kind in sorted(_ALONE))]
 GARDEN = parse_action("cname:garden.example")
 EXTENDS = '{% extends "shipped/bind/rpz.zone.j2" %}\n'
 

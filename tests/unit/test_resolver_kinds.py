@@ -11,6 +11,7 @@ from rpzctl.resolver_settings import RESOLVERS, PdnsRecursorSettings, UnboundSet
 from rpzctl.resolvers import Answer, Marks, Question
 from rpzctl.resolvers.verify import Expectation, mismatch
 from rpzctl.rpz import PASSTHRU, Action, Kind, parse_action
+from rpzctl.triggers import Trigger
 
 PUBLISHED = Path("/srv/out/current")
 
@@ -77,7 +78,7 @@ def test_the_table_speaks_of_each_kind_action_and_trigger() -> None:
     assert list(RESOLVERS) == list(abilities.ABILITIES) == list(fragments.FILES)
     for able in abilities.ABILITIES.values():
         assert set(Kind) == set(able.actions)
-        assert set(abilities.TRIGGERS) == set(able.triggers)
+        assert set(Trigger) == set(able.triggers)
 
 
 def test_what_a_kind_cannot_do_is_found_in_a_zone_file(tmp_path: Path) -> None:
@@ -91,7 +92,8 @@ def test_what_a_kind_cannot_do_is_found_in_a_zone_file(tmp_path: Path) -> None:
         return [finding.message for finding in abilities.of_zone_file(kind, "x.rpz", path)]
 
     assert [] == messages("bind") == messages("unbound")
-    [twice] = messages("pdns-recursor")
+    twice, shared = messages("pdns-recursor")
+    assert "disable-packetcache" in shared
     assert "stands twice" in twice
     assert "first: b.example CNAME ." in twice
     garden, client = messages("knot")

@@ -10,7 +10,8 @@ from rpzctl.book import Book
 from rpzctl.errors import Refused, UsageFault
 from rpzctl.names import Domain
 from rpzctl.rpz import Action, Kind, Scope
-from rpzctl.rules import Rule, Verb, parse_text
+from rpzctl.rule import Rule, Verb
+from rpzctl.rules import parse_text
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 LIKE = Rule("block", Domain(""), by="anna", at=NOW)

@@ -10,7 +10,8 @@ from rpzctl.book import Book, read_book, written
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.names import Domain
 from rpzctl.rpz import Scope
-from rpzctl.rules import Rule, RuleFile, parse_text, put_back, read, with_rules, without, write
+from rpzctl.rule import Rule
+from rpzctl.rules import RuleFile, parse_text, put_back, read, with_rules, without, write
 
 PATH = Path("policy/block.list")
 FILE = """\
@@ -208,7 +209,7 @@ def make_repo(root: Path, block_list: str, allow_list: str = "") -> Path:
 
 
 def test_faults_of_both_files_are_told_at_once(tmp_path: Path) -> None:
-    repo = make_repo(tmp_path, "1.2.3.4\n", "a..b\nc d\n")
+    repo = make_repo(tmp_path, "1.2.3.4/8\n", "a..b\nc d\n")
     with pytest.raises(UsageFault) as caught:
         read_book(repo)
     told = "\n".join(caught.value.details)

@@ -8,7 +8,8 @@ import pytest
 from rpzctl.errors import UsageFault
 from rpzctl.names import Domain
 from rpzctl.rpz import Action, Kind, Scope
-from rpzctl.rules import Rule, Verb, parse_line, parse_text, read
+from rpzctl.rule import Rule, Verb, parse_line
+from rpzctl.rules import parse_text, read
 
 EVIL = Domain("evil.example")
 PATH = Path("policy/block.list")
@@ -65,7 +66,13 @@ def test_a_line_is_read(line: str, expected: Rule | None) -> None:
     [
         ("evil example", "'example' is not one of action, via, reason"),
         ("a..example", "the name has an empty label"),
-        ("192.0.2.1", "the name is an IP address"),
+        ("192.0.2.1/24", "192.0.2.0/24 is the network around it"),
+        ("*.192.0.2.1", "is an IP address"),
+        ("192.0.2.1 exact", "'exact' and '\\*.' are for names"),
+        ("evil.example trigger=ns-ip", "is not an address or a prefix"),
+        ("192.0.2.1 trigger=nsdname", "is not a name"),
+        ("evil.example trigger=x", "trigger is one of qname, response-ip"),
+        ("192.0.2.1 via=zone", "is for a name"),
         ("$ORIGIN com.", r"the name has the character '\$'"),
         ('"evil.example"', "the name has the character"),
         ("*.evil.example exact", "contradict each other"),
@@ -127,16 +134,16 @@ def test_a_rule_is_written_in_one_way(rule: Rule, expected: str) -> None:
 
 
 def test_all_bad_lines_are_told_with_file_line_and_reason() -> None:
-    text = "good.example\n192.0.2.1\n\n# fine\nevil.example colour=red\nevil.example\n.x\n"
+    text = "good.example\n192.0.2.1/24\n\n# fine\nevil.example colour=red\nevil.example\n.x\n"
     with pytest.raises(UsageFault) as caught:
         parse_text(text, PATH, "block")
     assert caught.value.message == "policy/block.list has 3 bad lines"
-    address = "the name is an IP address, not a name; rules on addresses are not supported yet"
-    keys = "action, via, reason, ticket, by, at, expires, forced"
+    address = "192.0.2.1/24 has bits set behind its prefix; 192.0.2.0/24 is the network around it"
+    keys = "action, via, reason, ticket, by, at, expires, forced, trigger"
     colour = f"'colour=red' is not one of {keys} with =VALUE: evil.example colour=red"
     empty = "the name has an empty label (two dots together, or a dot in front)"
     assert [
-        f"policy/block.list:2: {address}: 192.0.2.1",
+        f"policy/block.list:2: {address}: 192.0.2.1/24",
         f"policy/block.list:5: {colour}",
         f"policy/block.list:7: {empty}: .x",
     ] == list(caught.value.details)

@@ -8,7 +8,8 @@ import pytest
 
 from rpzctl import initial
 from rpzctl.names import Domain
-from rpzctl.rules import Rule, RuleFile, read, with_rules, write
+from rpzctl.rule import Rule
+from rpzctl.rules import RuleFile, read, with_rules, write
 
 ENV = {
     **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},

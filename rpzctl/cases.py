@@ -1,0 +1,154 @@
+"""What a team expects of its policy: ``payroll.example.com`` must resolve for the staff.
+
+    [[case]]
+    name = "payroll.example.com"
+    expect = "resolves"
+    why = "wages are paid on the 25th"
+
+Held against each policy before it is published; one that does not come true stops it.
+"""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from rpzctl import evaluate
+from rpzctl.config import Config, Line, Name, read_toml
+from rpzctl.errors import UsageFault
+from rpzctl.manifest import ZoneEntry
+from rpzctl.names import Domain
+from rpzctl.typed import Faults, Typed
+
+if TYPE_CHECKING:
+    from rpzctl.check import Finding
+
+Expected = Literal[
+    "resolves", "blocked", "passes", "nxdomain", "nodata", "drop", "tcp-only", "data"
+]
+
+
+class ServerOf(Typed):
+    """A name server of the zone that answers."""
+
+    name: Name | None = None
+    """its name"""
+    addresses: tuple[IPv4Address | IPv6Address, ...] = ()
+    """its addresses"""
+
+
+class Case(Typed):
+    """One expectation."""
+
+    name: Name
+    """the name that is asked for"""
+    expect: Expected
+    """resolves (nothing keeps the true answer back), blocked, or what exactly happens"""
+    type: str = "A"
+    """the type of record that is asked for"""
+    client: IPv4Address | IPv6Address | None = None
+    """who asks; for rules on clients"""
+    answers: tuple[IPv4Address | IPv6Address, ...] = ()
+    """the addresses of the true answer; for rules on those"""
+    servers: tuple[ServerOf, ...] = ()
+    """name servers; for rules on those"""
+    zone: str | None = None
+    """the policy zone that must decide"""
+    why: Line = ""
+    """told when it fails"""
+
+    @property
+    def query(self) -> evaluate.Query:
+        """The question."""
+        servers = tuple(
+            evaluate.Server(Domain(each.name) if each.name else None, each.addresses)
+            for each in self.servers
+        )
+        return evaluate.Query(
+            Domain(self.name), self.type.upper(), self.client, self.answers, servers
+        )
+
+
+class Cases(Typed):
+    """A file of expectations."""
+
+    case: tuple[Case, ...] = ()
+    """each an expectation"""
+
+
+class Held(NamedTuple):
+    """An expectation, and what the policy does."""
+
+    case: Case
+    verdict: evaluate.Verdict
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong; None: it is as expected."""
+        case, verdict = self.case, self.verdict
+        if case.expect == "resolves":
+            right = not verdict.blocks
+        elif case.expect == "blocked":
+            right = verdict.blocks
+        else:
+            right = verdict.outcome == case.expect
+        if right and case.zone is not None:
+            right = verdict.match is not None and verdict.match.zone == case.zone
+        if right:
+            return None
+        zone = f" by {case.zone}" if case.zone else ""
+        why = f" ({case.why})" if case.why else ""
+        return f"{case.name} {case.type}: expected {case.expect}{zone}, is {told(verdict)}{why}"
+
+
+def told(verdict: evaluate.Verdict) -> str:
+    """Return a verdict for people."""
+    if verdict.match is None:
+        if verdict.sinkhole:
+            return f"answered by the sinkhole zone {verdict.sinkhole}"
+        return str(verdict.outcome)
+    match = verdict.match
+    records = f" {', '.join(verdict.records)}" if verdict.records else ""
+    return f"{verdict.outcome}{records} by {match.zone}: {match.owner}"
+
+
+def file_of(config: Config) -> Path:
+    """Return where the policy repo's own expectations are."""
+    return config.repo / config.policy.cases
+
+
+def load(path: Path) -> tuple[Case, ...]:
+    """Read the expectations in the TOML file `path`. Raises `UsageFault` with all faults."""
+    try:
+        return Cases.of(read_toml(path)).case
+    except Faults as found:
+        raise UsageFault(
+            f"{path} has faults", details=[f"{path}: {line}" for line in found.lines()]
+        ) from None
+
+
+def hold(
+    cases: Sequence[Case],
+    zones: Sequence[evaluate.Zone],
+    sinkholes: Sequence[str],
+) -> list[Held]:
+    """Return what becomes of each of `cases`."""
+    return [Held(case, evaluate.evaluate(zones, sinkholes, case.query)) for case in cases]
+
+
+def findings(
+    config: Config,
+    files: Sequence[tuple[Path, ZoneEntry]],
+    sinkholes: Sequence[str],
+) -> "Iterator[Finding]":
+    """Give those of the policy repo's own expectations that do not hold. Raises `UsageFault`."""
+    from rpzctl.check import error
+
+    path = file_of(config)
+    if not path.is_file():
+        return
+    cases = load(path)
+    with evaluate.opened_zones(files) as zones:
+        for held in hold(cases, zones, sinkholes):
+            if held.fault:
+                yield error("case", path, held.fault, "rpzctl test --file shows all")

@@ -1,0 +1,182 @@
+"""test: what the policy would do with a query."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rpzctl.cli import show
+from rpzctl.cli.options import Json, run_of
+
+if TYPE_CHECKING:
+    from rpzctl.cases import Held
+    from rpzctl.evaluate import Address, Query, Server, Verdict
+    from rpzctl.run import Run
+
+_FAILED = 4
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        "test", epilog="Example: rpzctl test www.evil.example --answer 198.51.100.7 --live"
+    )(simulate)
+
+
+def simulate(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The name that is asked for.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="The type of record asked for.")
+    ] = "A",
+    client: Annotated[
+        str | None, typer.Option(metavar="IP", help="Who asks, for rules on clients.")
+    ] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IP", help="An address of the true answer.", show_default=False),
+    ] = None,
+    ns: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[,IP...]", help="A name server of the zone.", show_default=False),
+    ] = None,
+    planned: Annotated[
+        bool, typer.Option("--planned", help="The policy as apply would publish it.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the resolvers, too, and compare.")
+    ] = False,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Hold the policy against the expectations in FILE."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell what the policy does with a query: which zone and record, and what that beat.
+
+    No server is asked, but with --live. Exit code 4: an expectation, or the resolver, says
+    something else.
+    """
+    from rpzctl.errors import UsageFault
+
+    if (name is None) == (file is None):
+        raise UsageFault("give a name, or --file with expectations")
+    run = run_of(ctx)
+    if file is not None:
+        _cases(run, Path(file), planned=planned, as_json=json)
+        return
+    from rpzctl import whatif
+
+    query = _query(name or "", kind, client, answer or [], ns or [])
+    verdict = whatif.verdict(run, query, as_planned=planned)
+    differ = _live(run, query, verdict) if live else []
+    if json:
+        value = {"name": query.name, "type": query.type, **verdict.value()}
+        show.document({**value, **({"live": differ} if live else {})})
+    else:
+        _tell(query, verdict)
+        for resolver in differ:
+            mark = "as the policy says" if resolver["agrees"] else show.paint("differs", "red")
+            print(f"  {resolver['resolver']}: {resolver['answer']}: {mark}")
+    if not all(resolver["agrees"] for resolver in differ):
+        raise typer.Exit(_FAILED)
+
+
+def _query(name: str, kind: str, client: str | None, answers: list[str], ns: list[str]) -> "Query":
+    from rpzctl.errors import UsageFault
+    from rpzctl.evaluate import Query
+    from rpzctl.names import NameFault, paste, printable
+
+    try:
+        pasted = paste(name)
+    except NameFault as fault:
+        raise UsageFault(f"{printable(name)!r} {fault}") from None
+    if not kind.isalnum() or not kind.isascii():
+        raise UsageFault(f"--type {printable(kind)!r} is no type of record")
+    return Query(
+        pasted.name,
+        kind.upper(),
+        _address(client, "--client") if client else None,
+        tuple(_address(text, "--answer") for text in answers),
+        tuple(_server(text) for text in ns),
+    )
+
+
+def _address(text: str, option: str) -> "Address":
+    from ipaddress import ip_address
+
+    from rpzctl.errors import UsageFault
+    from rpzctl.names import printable
+
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise UsageFault(f"{option} {printable(text)!r} is no address") from None
+
+
+def _server(text: str) -> "Server":
+    from rpzctl.errors import UsageFault
+    from rpzctl.evaluate import Server
+    from rpzctl.names import NameFault, parse, printable
+
+    name, *addresses = text.split(",")
+    try:
+        parsed = parse(name) if name else None
+    except NameFault as fault:
+        raise UsageFault(f"--ns {printable(text)!r}: the name {fault}") from None
+    return Server(parsed, tuple(_address(each, "--ns") for each in addresses))
+
+
+def _live(run: "Run", query: "Query", verdict: "Verdict") -> list[dict[str, object]]:
+    """Ask each resolver; return what it says, and whether that is what the policy says."""
+    from rpzctl.resolvers import Question
+    from rpzctl.whatif import agrees
+
+    found: list[dict[str, object]] = []
+    for resolver in run.resolvers:
+        [answer] = resolver.ask([Question(query.name, query.type)], 2.0)
+        found.append(
+            {
+                "resolver": resolver.title,
+                "answer": answer.text(),
+                "agrees": agrees(verdict, answer),
+            }
+        )
+    return found
+
+
+def _tell(query: "Query", verdict: "Verdict") -> None:
+    from rpzctl.cases import told
+
+    colour = "red" if verdict.blocks else "green"
+    print(f"{query.name} {query.type}: {show.paint(told(verdict), colour)}")
+    for match in verdict.beaten:
+        records = ", ".join(match.records)
+        print(show.plain(f"  beats {match.zone}: {match.owner} {records}"))
+
+
+def _cases(run: "Run", path: Path, *, planned: bool, as_json: bool) -> None:
+    from rpzctl import whatif
+
+    found = whatif.held(run, path, as_planned=planned)
+    failed = [held for held in found if held.fault]
+    if as_json:
+        show.document({"ok": not failed, "cases": [_value(held) for held in found]})
+    else:
+        for held in failed:
+            print(show.paint("failed: ", "red") + show.plain(held.fault or ""))
+        print(f"{len(found) - len(failed)} of {len(found)} as expected")
+    if failed:
+        raise typer.Exit(_FAILED)
+
+
+def _value(held: "Held") -> dict[str, object]:
+    return {
+        "name": held.case.name,
+        "expect": held.case.expect,
+        "fault": held.fault,
+        **held.verdict.value(),
+    }

@@ -1,0 +1,111 @@
+"""The policy as planned, in files that a query can be held against; nothing is published."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rpzctl import cases, evaluate
+from rpzctl.errors import RpzctlError
+from rpzctl.manifest import Manifest, ZoneEntry
+from rpzctl.resolvers import Answer
+from rpzctl.run import Run
+
+if TYPE_CHECKING:
+    from rpzctl.check import Finding
+
+Files = list[tuple[Path, ZoneEntry]]
+
+
+@contextmanager
+def planned(run: Run) -> Iterator[tuple[Files, tuple[str, ...]]]:
+    """Give the policy zones in order, and the sinkhole zones, as `apply` would publish them.
+
+    Zones that stay as they are published are not built. Raises what a plan does.
+    """
+    from rpzctl import build, bulk, planning  # columns, where a policy is made
+    from rpzctl.book import read_book
+
+    base = run.store.sound(run.store.current(), thorough=False)
+    target, _ = planning.make_target(
+        run, read_book(run.config.repo), base, lambda at: list(bulk.zones(run, at).candidates)
+    )
+    with tempfile.TemporaryDirectory(prefix="rpzctl-test-") as name:
+        folder = Path(name)
+        files: Files = []
+        for candidate in target.zones:
+            old = base.zones.get(candidate.origin) if base else None
+            if base and old and (candidate.kept or old.digest == candidate.digest):
+                files.append((run.store.folder(base), old))
+            else:
+                files.append((folder, build.build_zone(candidate, folder, 1)))
+        yield files, target.sinkholes
+
+
+def published(run: Run) -> tuple[Files, tuple[str, ...]]:
+    """Return the policy zones in order, and the sinkhole zones, as they are published.
+
+    Raises `RpzctlError` if nothing is.
+    """
+    current = run.store.current()
+    if current is None:
+        raise RpzctlError("nothing is published yet", fix="rpzctl init")
+    return files_of(run.store.folder(current), current), current.sinkholes
+
+
+def files_of(folder: Path, manifest: Manifest) -> Files:
+    """Return the policy zones of the generation in `folder`."""
+    return [(folder, manifest.zones[origin]) for origin in manifest.policy_zones]
+
+
+def verdict(run: Run, query: evaluate.Query, *, as_planned: bool) -> evaluate.Verdict:
+    """Return what becomes of `query`. Raises `RpzctlError`."""
+    try:
+        if as_planned:
+            with planned(run) as (files, sinkholes), evaluate.opened_zones(files) as zones:
+                return evaluate.evaluate(zones, sinkholes, query)
+        files, sinkholes = published(run)
+        with evaluate.opened_zones(files) as zones:
+            return evaluate.evaluate(zones, sinkholes, query)
+    except (OSError, ValueError) as fault:
+        raise RpzctlError(
+            f"a published file is gone or damaged: {fault}", fix="'rpzctl apply' builds it anew"
+        ) from None
+
+
+def held(run: Run, path: Path, *, as_planned: bool) -> list[cases.Held]:
+    """Return what becomes of each expectation in the file `path`. Raises `RpzctlError`."""
+    wanted = cases.load(path)
+    if as_planned:
+        with planned(run) as (files, sinkholes), evaluate.opened_zones(files) as zones:
+            return cases.hold(wanted, zones, sinkholes)
+    files, sinkholes = published(run)
+    with evaluate.opened_zones(files) as zones:
+        return cases.hold(wanted, zones, sinkholes)
+
+
+def findings(run: Run) -> "list[Finding]":
+    """Return which of the policy repo's own expectations the policy as planned does not meet."""
+    if not cases.file_of(run.config).is_file():
+        return []
+    with planned(run) as (files, sinkholes):
+        return list(cases.findings(run.config, files, sinkholes))
+
+
+def agrees(verdict: evaluate.Verdict, answer: Answer) -> bool:
+    """Tell whether a resolver's answer is what the policy says, as far as it shows."""
+    match verdict.outcome:
+        case "passes" | "not rewritten":
+            return verdict.sinkhole is not None or answer.policy_zone is None
+        case "drop":
+            return answer.rcode is None
+        case "tcp-only":
+            return answer.truncated
+        case "nxdomain":
+            return answer.rcode == "NXDOMAIN"
+        case "nodata":
+            return answer.rcode == "NOERROR" and not answer.records
+        case "data":
+            said = [f"{kind} {data}" for kind, data in answer.records]
+            return answer.truncated or set(verdict.records) <= set(said)
