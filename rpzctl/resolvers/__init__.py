@@ -60,6 +60,15 @@ class Marks(StrEnum):
     """its AA flag is set, as that of nothing that comes from the internet is"""
 
 
+def rewritten(answer: Answer, marks: Marks) -> bool:
+    """Tell whether policy made `answer`, as far as it shows."""
+    if marks is Marks.AUTHORITATIVE:
+        return answer.authoritative
+    if marks is Marks.MATCH and answer.rcode in {"NOERROR", "NXDOMAIN"} and not answer.bare:
+        return False  # local data, or let through
+    return answer.policy_zone is not None
+
+
 class Change(NamedTuple):
     """What a name server has to take in."""
 

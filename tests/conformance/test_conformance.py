@@ -208,6 +208,16 @@ def test_the_operator_comes_before_feeds_and_feeds_come_and_go(served: Conformin
     assert (True, ["local.rpz"]) == (live["live"], [zone["origin"] for zone in live["zones"]])
 
 
+def test_what_the_evaluator_says_is_what_it_does(served: ConformingSite) -> None:
+    served.block_list.write_text("said.example\nsunk.said.example action=sinkhole\n")
+    served.allow_list.write_text("good.said.example\n")
+    served.ok("apply")
+    served.allow_list.write_text("")
+    for name in ("a.said.example", "sunk.said.example", "good.said.example", "unsaid.example"):
+        told = served.ok("test", name, "--answer", REAL, "--live", "--json").json()
+        assert [True] == [each["agrees"] for each in told["live"]], told
+
+
 def test_a_sinkhole_zone_comes_and_goes(served: ConformingSite) -> None:
     served.ok("block", "victim.example", "--via", "zone")
     assert "127.0.0.1" == served.answer("victim.example")
