@@ -27,7 +27,7 @@ demo: $(VENV)/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/demo/run demo
 
 engines:
-	deploy/demo/prepare "$(PYTHON)" unbound pdns-recursor knot-resolver
+	deploy/demo/prepare "$(PYTHON)" unbound pdns-recursor knot-resolver dnsmasq-base
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -92,7 +92,7 @@ def find_or_skip(program: str) -> str:
 
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if path is None:
-        pytest.skip(f"{program} is not installed")
+        pytest.skip(f"{program} is not installed: make engines")
     return path
 
 
