@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from rpzctl import triggers
 from rpzctl.errors import UsageFault
 from rpzctl.names import Domain, NameFault, parse
+from rpzctl.resolver_settings import AnyResolver
 from rpzctl.rpz import Action, parse_action
 from rpzctl.typed import Between, Faults, Shaped, Typed
 
@@ -50,7 +51,6 @@ Name = Annotated[str, _domain]
 Network = Annotated[str, _network]
 ActionText = Annotated[str, _action_text]
 Line = Annotated[str, _one_line]
-Port = Annotated[int, Between(1, 65535)]
 Seconds = Annotated[int, Between(0, 2**31 - 1)]
 GroupName = Annotated[str, Shaped(r"[a-z0-9][a-z0-9-]{0,40}")]
 
@@ -178,30 +178,6 @@ class Git(Typed):
     """seconds for each command of git, with its hooks and a signature"""
 
 
-class ResolverSettings(Typed):
-    """A name server that serves the policy."""
-
-    kind: Literal["bind"] = "bind"
-    """which resolver it is"""
-    server: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
-    """address at which it answers queries"""
-    port: Port = 53
-    """of queries"""
-    rndc_server: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
-    """address of its control channel"""
-    rndc_port: Port = 953
-    """port of its control channel"""
-    rndc_key: Path = Path("/etc/bind/rndc.key")
-    """the file that rndc is given as -k"""
-    rndc_timeout: Annotated[float, Between(above=0, most=3600)] = 60.0
-    """seconds until a command of rndc must have ended; it only starts loads, but a reconfig of many
-    zones takes some"""
-    named_conf: Path = Path("/etc/bind/named.conf")
-    """the configuration that holds the two includes; checked before each change of fragments"""
-    timeout: Annotated[float, Between(above=0, most=3600)] = 10.0
-    """seconds until a change of a small zone must be live"""
-
-
 class Group(Typed):
     """One feed group, one policy zone."""
 
@@ -222,7 +198,7 @@ class Config(Typed):
     guards: Guards = Guards()
     fetch: Fetch = Fetch()
     git: Git = Git()
-    resolver: tuple[ResolverSettings, ...] = ()
+    resolver: tuple[AnyResolver, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
 
     @property

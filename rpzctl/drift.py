@@ -7,7 +7,8 @@ of a large file its size and time. `rpzctl apply` repairs all that is found here
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rpzctl import build, intact, render
+from rpzctl import fragments as kinds
+from rpzctl import intact, render
 from rpzctl.check import Finding, error
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError
@@ -15,7 +16,7 @@ from rpzctl.files import read_text
 from rpzctl.manifest import Manifest
 from rpzctl.resolvers import Resolver
 from rpzctl.resolvers.verify import live_serials
-from rpzctl.store import FRAGMENTS, MANIFEST, Store
+from rpzctl.store import MANIFEST, Store
 
 _MEND = "rpzctl apply"
 
@@ -67,7 +68,7 @@ def files(store: Store, manifest: Manifest, *, thorough: bool) -> Iterator[Findi
 def fragments(config: Config, store: Store, manifest: Manifest) -> Iterator[Finding]:
     """Hold the fragments against what the templates and settings come to for these zones."""
     folder = store.folder(manifest)
-    texts = {name: read_text(folder / name) for name in FRAGMENTS}
+    texts = {name: read_text(folder / name) for name in kinds.names(config)}
     missing = [name for name, text in texts.items() if text is None]
     for name in missing:
         yield error("drift", folder / name, "is missing or cannot be read", _MEND)
@@ -75,12 +76,14 @@ def fragments(config: Config, store: Store, manifest: Manifest) -> Iterator[Find
         return
     try:
         env = render.environment(config)
-        drawn = build.fragments(env, config, store, manifest.policy_zones, manifest.sinkholes)
+        drawn = kinds.drawn(
+            env, config, store.current_link, manifest.policy_zones, manifest.sinkholes
+        )
     except RpzctlError as fault:
         yield error("drift", config.repo / "templates", fault.message, fault.fix)
         return
-    for name in FRAGMENTS:
-        if texts[name] == drawn[name]:
+    for name, text in texts.items():
+        if text == drawn[name]:
             continue
         if _is_newer(folder / name, folder / MANIFEST):
             yield error("drift", folder / name, "was changed by another hand", _MEND)

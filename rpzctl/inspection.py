@@ -1,16 +1,20 @@
 """`check` and `status`: what is there, whether it is sound, whether it is live. Changes nothing."""
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rpzctl import (
+    abilities,
     build,
     catalogue,
     check,
     drift,
     feed_groups,
+    fragments,
     guards,
+    includes,
     planning,
     sync,
     times,
@@ -23,7 +27,6 @@ from rpzctl.files import read_text
 from rpzctl.manifest import Hold, Manifest, ZoneEntry
 from rpzctl.resolvers.verify import live_serials
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS
 
 
 class ZoneStatus(NamedTuple):
@@ -161,7 +164,7 @@ def _drifted(run: Run, current: Manifest | None) -> list[str]:
     told += [
         finding
         for resolver in run.config.resolver
-        for finding in _included(resolver.named_conf, dict.fromkeys(FRAGMENTS, ""), run)
+        for finding in includes.not_included(resolver, run.store.current_link)
     ]
     return [f"{f.where} {f.message}" + (f": {f.fix}" if f.fix else "") for f in told]
 
@@ -174,9 +177,10 @@ def _pending(run: Run, problems: list[str]) -> bool:
         return True
 
 
-def check_all(run: Run) -> list[Finding]:
+def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
     """Check the rule files, the templates, and every record of the published generation.
 
+    What the configured kinds of resolvers cannot do is found, and what those in `also` could not.
     Faults of the configuration itself are raised before this is called.
     """
     try:
@@ -193,11 +197,14 @@ def check_all(run: Run) -> list[Finding]:
         ]
     changed = list(drift.published(run.config, run.store, current, thorough=True))
     found += changed
+    kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
     folder = run.store.folder(current)
     damaged = {each.where for each in changed}
     for entry in current.zones.values():
         if str(folder / entry.file) not in damaged:
             found += _zone(folder, entry)
+            for kind in kinds if entry.kind == "policy" else ():
+                found += abilities.of_zone_file(kind, entry.origin, folder / entry.file)
     return found + _published_fragments(run, current) + _not_live(run, current)
 
 
@@ -210,14 +217,14 @@ def _cases(run: Run) -> list[Finding]:
 
 def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
     folder = run.store.folder(current)
-    texts = {name: read_text(folder / name) for name in FRAGMENTS}
-    fragments = {name: text for name, text in texts.items() if text is not None}
+    texts = {name: read_text(folder / name) for name in fragments.names(run.config)}
+    there = {name: text for name, text in texts.items() if text is not None}
     found: list[Finding] = []
-    if len(fragments) < len(texts):
+    if len(there) < len(texts):
         return found  # which is told as drift
     for resolver in run.config.resolver:
-        found += check.checkconf(resolver.named_conf, fragments, run.store.current_link)
-        found += _included(resolver.named_conf, fragments, run)
+        found += includes.configuration(resolver, there, run.store.current_link)
+        found += includes.not_included(resolver, run.store.current_link)
     return found
 
 
@@ -251,7 +258,7 @@ def _dry_build(run: Run, target: build.Target) -> list[Finding]:
                 found += build.check_zone(candidate, entry, folder, None)
                 found += build.finish_checkzone(running)
         for resolver in run.config.resolver:
-            found += check.checkconf(resolver.named_conf, target.fragments, run.store.current_link)
+            found += includes.configuration(resolver, target.fragments, run.store.current_link)
     return found
 
 
@@ -271,21 +278,6 @@ def _zone(folder: Path, entry: ZoneEntry) -> list[Finding]:
     with path.open(encoding="ascii", errors="replace") as text:
         found = check.dnspython_lines(origin, text)
     return found + build.finish_checkzone(running)
-
-
-def _included(named_conf: Path, fragments: dict[str, str], run: Run) -> list[Finding]:
-    """Find fragments that named.conf does not include."""
-    missing = check.not_included(named_conf, fragments, run.store.current_link)
-    return [
-        Finding(
-            "includes",
-            "warning",
-            str(named_conf),
-            f"does not include {run.store.current_link / name}",
-            "'rpzctl doctor' says where it goes",
-        )
-        for name in missing
-    ]
 
 
 def _not_live(run: Run, current: Manifest) -> list[Finding]:

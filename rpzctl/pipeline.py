@@ -218,7 +218,8 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
                 if change.everything:
                     pending = deliver.start(run, change.served, manifest, expect, good, drifted)
                 else:
-                    deliver.bring(run, change.served, manifest, expect, good, drifted)
+                    names = deliver.changed_names(change.plan, change.served)
+                    deliver.bring(run, change.served, manifest, expect, good, drifted, names)
     if change.everything or not store.is_held(SYNC_LOCK):  # a sync may read what it began from
         store.prune(run.config.policy.keep, run.config.policy.keep_days, run.now)
     old = step.base.zones if step.base else {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from rpzctl import build, guards, policy, render, shipped, suffixes, triggers
+from rpzctl import fragments, guards, policy, render, shipped, suffixes, triggers
 from rpzctl.book import Book, read_book
 from rpzctl.build import Target
 from rpzctl.config import Config
@@ -69,8 +69,12 @@ def make_target(
             zones=tuple(zones),
             sinkhole=Candidate(SINKHOLE, drawn=drawn, rows=QuickRows(())),
             sinkholes=tuple(made.sinkholes),
-            fragments=build.fragments(
-                env, config, run.store, [zone.origin for zone in zones], made.sinkholes
+            fragments=fragments.drawn(
+                env,
+                config,
+                run.store.current_link,
+                [zone.origin for zone in zones],
+                made.sinkholes,
             ),
         ),
         made,

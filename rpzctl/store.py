@@ -29,7 +29,6 @@ from rpzctl.files import ASIDE, sync_folder, to_disk, write_aside
 from rpzctl.manifest import Manifest, read_manifest
 
 MANIFEST = "manifest.json"
-FRAGMENTS = ("options.conf", "zones.conf")
 SINKHOLE = "sinkhole"
 LOCK = "lock"
 SYNC_LOCK = "sync.lock"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rpzctl import cases, evaluate
 from rpzctl.errors import RpzctlError
 from rpzctl.manifest import Manifest, ZoneEntry
-from rpzctl.resolvers import Answer
+from rpzctl.resolvers import Answer, Marks, rewritten
 from rpzctl.run import Run
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ def findings(run: Run) -> "list[Finding]":
         return list(cases.findings(run.config, files, sinkholes))
 
 
-def agrees(verdict: evaluate.Verdict, answer: Answer) -> bool:
-    """Tell whether a resolver's answer is what the policy says, as far as it shows."""
+def agrees(verdict: evaluate.Verdict, answer: Answer, marks: Marks = Marks.ZONE) -> bool:
+    """Tell whether a resolver's answer is what the policy says, as far as it shows by its marks."""
     match verdict.outcome:
         case "passes" | "not rewritten":
-            return verdict.sinkhole is not None or answer.policy_zone is None
+            return verdict.sinkhole is not None or not rewritten(answer, marks)
         case "drop":
             return answer.rcode is None
         case "tcp-only":

@@ -16,6 +16,7 @@ from rpzctl import __version__
 from rpzctl.cli import (
     define,
     doctor,
+    exchange,
     feed,
     history,
     listing,
@@ -66,7 +67,19 @@ def common(
     ctx.obj = None if config is None else Path(config)
 
 
-for module in (setup, rule, listing, policy, history, feed, define, why, test, doctor):
+for module in (
+    setup,
+    rule,
+    listing,
+    policy,
+    history,
+    feed,
+    define,
+    why,
+    test,
+    exchange,
+    doctor,
+):
     module.register(app)
 
 

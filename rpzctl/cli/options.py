@@ -44,14 +44,14 @@ def run_of(
 ) -> "Run":
     """Return what the pipeline needs to know, the clock read."""
     from rpzctl.manifest import Cause
-    from rpzctl.resolvers.bind import Bind
+    from rpzctl.resolvers import kinds
     from rpzctl.run import Run
 
     config = config_of(ctx)
     run = Run(
         config=config,
         now=datetime.now(UTC),
-        resolvers=tuple(Bind(settings) for settings in config.resolver),
+        resolvers=tuple(kinds.of(settings) for settings in config.resolver),
         wait=wait,
         force=force,
         reload=reload,

@@ -14,7 +14,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(epilog="Example: rpzctl plan --json | jq '.zones[] | {zone, added, removed}'")(plan)
     app.command(epilog="Example: git pull && rpzctl apply")(apply)
-    app.command(epilog="Example: rpzctl check, in CI or before a restart of named")(check)
+    app.command(
+        epilog="Example: rpzctl check, in CI or before a restart of named. "
+        "Before a change of resolver: rpzctl check --engine knot"
+    )(check)
     app.command(epilog="Example: rpzctl status --json | jq .live")(status)
 
 
@@ -54,11 +57,27 @@ def apply(
     show.outcome(done, [resolver.title for resolver in run.resolvers])
 
 
-def check(ctx: typer.Context, json: Json = False) -> None:
+def check(
+    ctx: typer.Context,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Also what a resolver of this kind could not do: bind, unbound, pdns-recursor, "
+            "knot.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Check configuration, rules, templates and every record of what is published."""
     from rpzctl import inspection
+    from rpzctl.abilities import ABILITIES
+    from rpzctl.errors import UsageFault
 
-    findings = inspection.check_all(run_of(ctx))
+    for kind in engine or ():
+        if kind not in ABILITIES:
+            raise UsageFault(f"--engine is one of {', '.join(ABILITIES)}, not {kind!r}")
+    findings = inspection.check_all(run_of(ctx), engine or ())
     errors = [finding for finding in findings if finding.severity == "error"]
     if json:
         show.document({"ok": not errors, "findings": [finding.value() for finding in findings]})

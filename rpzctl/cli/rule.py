@@ -127,7 +127,7 @@ def block(
     if via not in {"rpz", "zone"}:
         raise UsageFault(f"--via is rpz or zone, not {via!r}")
     parsed = _action(action, data)
-    like = _rule("block", reason, ticket, expires, by, force=force)
+    like = like_rule("block", reason, ticket, expires, by, force=force)
     like = like._replace(action=parsed, via="zone" if via == "zone" else "rpz")
     _add(
         ctx,
@@ -154,7 +154,7 @@ def allow(
     json: Json = False,
 ) -> None:
     """Let names resolve whatever feeds and wider blocks say, and prove it."""
-    like = _rule("allow", reason, ticket, expires, by, force=force)
+    like = like_rule("allow", reason, ticket, expires, by, force=force)
     _add(
         ctx,
         like,
@@ -219,7 +219,7 @@ def _trigger(text: str | None) -> "Trigger | None":
     return Trigger(text)
 
 
-def _rule(
+def like_rule(
     verb: "Verb",
     reason: str | None,
     ticket: str | None,

@@ -6,8 +6,9 @@ from pathlib import Path
 from rpzctl.doctor.finding import Finding, NotLooked, fault, ok, warning
 from rpzctl.doctor.named_conf import Included, NamedConf, View, named, zones
 from rpzctl.doctor.scene import Scene, Server
-from rpzctl.store import FRAGMENTS
+from rpzctl.fragments import FILES
 
+FRAGMENTS = FILES["bind"]
 OPTIONS, ZONES = FRAGMENTS
 LOAD = "then: rndc reconfig"
 

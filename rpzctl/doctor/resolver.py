@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from rpzctl import drift
 from rpzctl.doctor.finding import Finding, NotLooked, fault, of_check, ok, warning
-from rpzctl.doctor.scene import Scene, Server
-from rpzctl.resolvers.bind import Bind
+from rpzctl.doctor.scene import Scene, Served, Server
 
 _SLOW = 0.5
+_THEN = "then: rndc reconfig"
 
 
 def resolver_answers(scene: Scene) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def resolver_answers(scene: Scene) -> Iterator[Finding]:
     Example: named is down; ``listen-on`` leaves out the address in rpzctl.toml; a packet filter.
     Reference: BIND 9 ARM, listen-on
     """
-    for server in scene.servers:
+    for server in scene.resolvers:
         begun = time.monotonic()
         answer = server.alive
         took = time.monotonic() - begun
@@ -26,9 +26,7 @@ def resolver_answers(scene: Scene) -> Iterator[Finding]:
             yield fault(
                 "does not answer",
                 server.title,
-                "is named running (systemctl status named)? Does listen-on have "
-                f"{server.settings.server} port {server.settings.port}? If not, set server and "
-                f"port in {scene.config.file}",
+                _silent(server),
             )
         elif answer.rcode == "SERVFAIL":
             yield warning(
@@ -44,6 +42,14 @@ def resolver_answers(scene: Scene) -> Iterator[Finding]:
             yield ok(f"answers ({answer.rcode})", server.title)
 
 
+def _silent(server: Served) -> str:
+    here = f"{server.settings.server} port {server.settings.port}"
+    listens = "is named running (systemctl status named)? Does listen-on have"
+    if not isinstance(server, Server):
+        listens = "is it running, and does it listen at"
+    return f"{listens} {here}? If not, set server and port in {server.scene.config.file}"
+
+
 def resolver_refuses(scene: Scene) -> Iterator[Finding]:
     """See whether the resolver refuses our questions.
 
@@ -51,19 +57,21 @@ def resolver_refuses(scene: Scene) -> Iterator[Finding]:
     Example: ``allow-recursion { 192.0.2.0/24; }`` leaves out localhost, from which rpzctl asks.
     Reference: BIND 9 ARM, allow-query, allow-recursion, allow-query-cache
     """
-    for server in scene.servers:
+    for server in scene.resolvers:
         answer = server.alive
         if answer.rcode is None:
             raise NotLooked("it does not answer: see 'resolver-answers'")
         if answer.rcode == "REFUSED":
             where, lines = _allowed(server)
-            yield fault("refuses our questions", where, f"{lines}\nthen: rndc reconfig")
+            yield fault("refuses our questions", where, lines)
         else:
             yield ok("does not refuse our questions", server.title)
 
 
-def _allowed(server: Server) -> tuple[str, str]:
-    """Return where named says whom it answers, and what to write there."""
+def _allowed(server: Served) -> tuple[str, str]:
+    """Return where the resolver says whom it answers, and what to write there."""
+    if not isinstance(server, Server):
+        return server.title, "let its settings of access allow queries from this machine"
     us = "localhost" if server.settings.server.is_loopback else "THIS-MACHINE'S-ADDRESS"
     keys = ("allow-query", "allow-recursion", "allow-query-cache")
     try:
@@ -76,14 +84,17 @@ def _allowed(server: Server) -> tuple[str, str]:
     except NotLooked:
         found = []
     if not found:
-        return server.title, f"inside options {{ }} of named.conf: allow-recursion {{ {us}; }};"
+        return (
+            server.title,
+            f"inside options {{ }} of named.conf: allow-recursion {{ {us}; }};\n{_THEN}",
+        )
     told = {
         statement.where: f"{statement.where}, add {us}: {key} {{ {us}; "
         + " ".join(" ".join(each.words) + ";" for each in statement.block or () if each.words)
         + " };"
         for statement, key in found
     }
-    return next(iter(told)), "\n".join(told.values())
+    return next(iter(told)), "\n".join([*told.values(), _THEN])
 
 
 def live(scene: Scene) -> Iterator[Finding]:
@@ -93,12 +104,12 @@ def live(scene: Scene) -> Iterator[Finding]:
     Example: named was restarted with an old configuration, or the zone's file cannot be read.
     Reference: docs/how-a-change-travels.md
     """
-    for server in scene.servers:
+    for server in scene.resolvers:
         if server.alive.rcode is None:
             raise NotLooked("it does not answer: see 'resolver-answers'")
         if server.alive.rcode == "REFUSED":
             raise NotLooked("it refuses our questions: see 'resolver-refuses'")
-        found = drift.not_live(Bind(server.settings), scene.current, scene.store.kept())
+        found = drift.not_live(server.resolver, scene.current, scene.store.kept())
         yield from (of_check(each) for each in found)
         if not found:
             yield ok("serves what is published", server.title)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl import process
 from rpzctl.catalogue import Feed
-from rpzctl.config import Config, ResolverSettings
+from rpzctl.config import Config
 from rpzctl.doctor import named_conf
 from rpzctl.doctor.finding import NotLooked
 from rpzctl.doctor.named_conf import NamedConf
 from rpzctl.doctor.once import Once
 from rpzctl.errors import RpzctlError
 from rpzctl.manifest import Manifest
-from rpzctl.resolvers import Answer, Question
-from rpzctl.resolvers.bind import Bind
+from rpzctl.resolver_settings import AnyResolver, BindSettings
+from rpzctl.resolvers import Answer, Question, Resolver, kinds
 from rpzctl.snapshots import Record
 from rpzctl.store import Store
 
@@ -148,11 +148,22 @@ class Scene:
         return [(feed, answer) for (feed, _), answer in zip(asks, answers, strict=True)]
 
     @Once
-    def servers(self) -> list["Server"]:
-        """The resolvers. Raises `NotLooked`."""
+    def resolvers(self) -> list["Served"]:
+        """The resolvers, of whatever kind. Raises `NotLooked`."""
         if not self.config.resolver:
             raise NotLooked("rpzctl.toml names no [[resolver]]")
-        return [Server(self, settings) for settings in self.config.resolver]
+        return [
+            Server(self, settings) if isinstance(settings, BindSettings) else Served(self, settings)
+            for settings in self.config.resolver
+        ]
+
+    @Once
+    def servers(self) -> list["Server"]:
+        """The resolvers that are BIND. Raises `NotLooked`."""
+        found = [each for each in self.resolvers if isinstance(each, Server)]
+        if not found:
+            raise NotLooked("no resolver in rpzctl.toml is BIND")
+        return found
 
     @Once
     def nameds(self) -> list[Process]:
@@ -188,16 +199,42 @@ def version(said: str) -> Version | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Server:
-    """A BIND, as configured and as it runs."""
+class Served:
+    """A resolver, as configured and as it answers."""
 
     scene: Scene
-    settings: ResolverSettings
+    settings: AnyResolver
+
+    @property
+    def resolver(self) -> Resolver:
+        """What brings changes to it and asks it."""
+        return kinds.of(self.settings)
 
     @property
     def title(self) -> str:
         """What to call it."""
-        return Bind(self.settings).title
+        return self.resolver.title
+
+    @Once
+    def alive(self) -> Answer:
+        """What it answers to a name that exists nowhere, and that no policy speaks of."""
+        from rpzctl.render import canary_name
+
+        return self.ask([Question(canary_name("alive", 0), "TXT")])[0]
+
+    def ask(self, questions: Sequence[Question], most: float = 2.0) -> list[Answer]:
+        """Return its answers. Raises `NotLooked` when nothing can be sent there."""
+        try:
+            return self.resolver.ask(questions, self.scene.left(most))
+        except RpzctlError as fault:
+            raise NotLooked(fault.message) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Server(Served):
+    """A BIND, as configured and as it runs."""
+
+    settings: BindSettings
 
     @property
     def is_here(self) -> bool:
@@ -248,20 +285,6 @@ class Server:
         fits = partial(_reads, wanted=wanted)
         found = [each for each in self.scene.nameds if fits(each)]
         return found[0] if len(found) == 1 else None
-
-    @Once
-    def alive(self) -> Answer:
-        """What it answers to a name that exists nowhere, and that no policy speaks of."""
-        from rpzctl.render import canary_name
-
-        return self.ask([Question(canary_name("alive", 0), "TXT")])[0]
-
-    def ask(self, questions: Sequence[Question], most: float = 2.0) -> list[Answer]:
-        """Return its answers. Raises `NotLooked` when nothing can be sent there."""
-        try:
-            return Bind(self.settings).ask(questions, self.scene.left(most))
-        except RpzctlError as fault:
-            raise NotLooked(fault.message) from None
 
 
 def _reads(each: Process, wanted: Path) -> bool:

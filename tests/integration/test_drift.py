@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rpzctl import config, inspection
-from rpzctl.resolvers.bind import Bind
+from rpzctl.resolvers import kinds
 from rpzctl.run import Run
 from tests.integration.test_feeds import local
 from tests.servers import Site
@@ -20,7 +20,7 @@ Hand = Callable[[Site], object]
 
 def run_of(site: Site) -> Run:
     made = config.load(site.config)
-    return Run(made, datetime.now(UTC), tuple(Bind(each) for each in made.resolver))
+    return Run(made, datetime.now(UTC), tuple(kinds.of(each) for each in made.resolver))
 
 
 def problems(site: Site) -> list[str]:

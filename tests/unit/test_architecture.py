@@ -22,6 +22,7 @@ ROOMS = {
     "socket": {
         "resolvers/ask.py": "the only place that asks DNS questions",
         "resolvers/bind.py": "tries whether named listens for rndc, before anything changes",
+        "resolvers/knot.py": "the control sockets of Knot Resolver, which has no tool for them",
         "fetch/axfr.py": "zone transfers",
         "git.py": "the name of this host, for an address of people that git does not know",
         "fetch/http.py": "tells the faults of names and addresses apart",
