@@ -368,8 +368,8 @@ def internet() -> Iterator[int]:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
         socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
     ):
-        udp.bind(("127.0.0.1", 0))
-        port = int(udp.getsockname()[1])
+        port = free_port()  # what the kernel gives for one protocol is often taken for the other
+        udp.bind(("127.0.0.1", port))
         tcp.bind(("127.0.0.1", port))
         tcp.listen()
         threads = [
