@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rpzctl import process
-from rpzctl.errors import RpzctlError
+from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.names import printable
 
 _BUSY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
@@ -106,6 +106,52 @@ def head(repo: Repo) -> Head:
     place = str(repo.folder)
     changed = repo.run("status", "--porcelain", "--untracked-files=all", "--", place)
     return Head(commit, bool(changed.out.strip()))
+
+
+def merge_base(repo: Repo, ref: str) -> str:
+    """Return the commit at which the working tree and `ref` parted.
+
+    Raises `UsageFault` for what is no commit, and where they have none in common.
+    """
+    asked = repo.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if asked.status != 0:
+        raise UsageFault(
+            f"{printable(ref, 100)} is no commit of {repo.top}",
+            fix="fetch it first: git fetch origin",
+        )
+    done = repo.run("merge-base", asked.out.strip(), "HEAD")
+    if done.status != 0 or not done.out.strip():
+        raise UsageFault(
+            f"{printable(ref, 100)} and the working tree have no commit in common",
+            fix="fetch the whole history: git fetch --unshallow (in CI: fetch-depth: 0)",
+        )
+    return done.out.split()[0]
+
+
+def check_out(repo: Repo, commit: str, folder: Path) -> Path:
+    """Write the policy repo as it is in `commit` below `folder`, and return where.
+
+    The working tree and its index stay as they are. Raises `RpzctlError`.
+    """
+    if os.geteuid() == 0:
+        owner = repo.git.stat()
+        os.chown(folder, owner.st_uid, owner.st_gid)
+    own = {"GIT_INDEX_FILE": str(folder / "index")}
+    place = repo.folder.relative_to(repo.top)
+    _must(repo, "read-tree", commit, env=own)
+    literal = {**own, "GIT_LITERAL_PATHSPECS": "1"}
+    inside = _must(repo, "ls-files", "-z", "--", str(place), env=literal).raw
+    tree = folder / "tree"
+    _must(
+        repo,
+        "checkout-index",
+        "-z",
+        "--stdin",
+        f"--prefix={tree}/",
+        stdin=inside,
+        env=own,
+    )
+    return tree / place
 
 
 def versions(repo: Repo, paths: list[str]) -> dict[str, Versions]:

@@ -1,7 +1,7 @@
 """`check` and `status`: what is there, whether it is sound, whether it is live. Changes nothing."""
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from rpzctl import (
 )
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
+from rpzctl.config import Paths
 from rpzctl.errors import RpzctlError
 from rpzctl.files import read_text
 from rpzctl.manifest import Hold, Manifest, ZoneEntry
@@ -177,17 +178,58 @@ def _pending(run: Run, problems: list[str]) -> bool:
         return True
 
 
+def check_repo(run: Run, also: Collection[str] = ()) -> list[Finding]:
+    """Check what the policy repo says, and nothing of this machine: for where nothing is published.
+
+    Expectations that rest on feeds cannot be held there: warnings, as copies of feeds are missing.
+    """
+    with tempfile.TemporaryDirectory(prefix="rpzctl-check-") as name:
+        paths = Paths(output=Path(name, "output"), state=Path(name, "state"))
+        alone = run._replace(config=run.config.but(paths=paths), resolvers=(), reload=False)
+        found, book = _written(alone)
+        if book is None:
+            return found
+        uses_feeds = any(feed.enabled for feed in _known_feeds(alone))
+        for each in _cases(alone):
+            unsure = uses_feeds and "is not rewritten" in each.message
+            told = "it may rest on feeds, of which there are no copies here"
+            found.append(each._replace(severity="warning", fix=told) if unsure else each)
+        kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
+        target, _ = planning.make_target(alone, book, None, None)
+        for candidate in target.zones:
+            if candidate.rows is None:
+                continue
+            for kind in kinds:
+                found += abilities.of_rows(kind, candidate.origin, candidate.rows)
+        return found
+
+
+def _known_feeds(run: Run) -> Iterable[catalogue.Feed]:
+    try:
+        return catalogue.load(run.config).values()
+    except RpzctlError:
+        return ()
+
+
+def _written(run: Run) -> tuple[list[Finding], Book | None]:
+    """Check the rule files, templates and definitions; no rules are given if they have faults."""
+    try:
+        book = read_book(run.config.repo)
+    except RpzctlError as fault:
+        told = fault.details or (fault.message,)
+        return [error("rules", run.config.repo, line) for line in told], None
+    return [*_rules(run, book), *_feeds(run)], book
+
+
 def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
     """Check the rule files, the templates, and every record of the published generation.
 
     What the configured kinds of resolvers cannot do is found, and what those in `also` could not.
     Faults of the configuration itself are raised before this is called.
     """
-    try:
-        book = read_book(run.config.repo)
-    except RpzctlError as fault:
-        return [error("rules", run.config.repo, line) for line in fault.details or (fault.message,)]
-    found = [*_rules(run, book), *_feeds(run)]
+    found, book = _written(run)
+    if book is None:
+        return found
     found += _cases(run)
     current = run.store.current()
     if current is None:

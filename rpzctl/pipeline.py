@@ -141,6 +141,8 @@ def _apply_locked(
         base = store.sound(base, thorough=False)
     target, made = planning.make_target(run, source, base, feeds)
     plan = planning.make_plan(run, base, target, made)
+    if run.agreed and not passing:
+        run.agreed.hold(plan)
     if not run.force:
         guards.refuse(plan.stops)
     settled = base is not None and served is not None and base.generation == served.generation

@@ -96,6 +96,8 @@ class Plan(NamedTuple):
     """the fragments of named.conf that differ"""
     stops: tuple[Stop, ...] = ()
     """what the guards say against it"""
+    result: str = ""
+    """digest of the policy that it leads to, whatever it begins from"""
 
     @property
     def is_empty(self) -> bool:
@@ -121,6 +123,7 @@ class Plan(NamedTuple):
             "stops": [
                 {"guard": s.guard, "subject": s.subject, "reason": s.reason} for s in self.stops
             ],
+            "result": self.result,
             "digest": self.digest,
         }
 
@@ -134,6 +137,7 @@ class Plan(NamedTuple):
             self.sinkholes_removed,
             self.sinkhole_changed,
             self.fragments,
+            self.result,
         )
 
 

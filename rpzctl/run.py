@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from rpzctl.agreed import Agreed
 from rpzctl.config import Config
 from rpzctl.manifest import Cause, Hold
 from rpzctl.resolvers import Resolver
@@ -33,6 +34,8 @@ class Run(NamedTuple):
     """who wants it, and why"""
     commit: bool = True
     """changes of the policy repo may be committed"""
+    agreed: Agreed | None = None
+    """the plan that people have seen: nothing else may be carried out"""
     release: Hold | None = None
     """the hold that may end: one that a person set meanwhile stays"""
 

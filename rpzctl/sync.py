@@ -154,6 +154,8 @@ def apply(run: Run) -> Outcome:
     """
     with run.store.lock(run.wait, SYNC_LOCK):
         base = run.store.current()
+        if run.agreed:
+            run.agreed.begins_from(base.generation if base else 0)
         return _apply(run._replace(release=base.held if base else None), thorough=True)[1]
 
 

@@ -13,7 +13,10 @@ from rpzctl.resolvers import Answer, Marks, rewritten
 from rpzctl.run import Run
 
 if TYPE_CHECKING:
+    from rpzctl.build import Target
     from rpzctl.check import Finding
+    from rpzctl.plan import Plan
+    from rpzctl.policy import OperatorPolicy
 
 Files = list[tuple[Path, ZoneEntry]]
 
@@ -24,13 +27,37 @@ def planned(run: Run) -> Iterator[tuple[Files, tuple[str, ...]]]:
 
     Zones that stay as they are published are not built. Raises what a plan does.
     """
-    from rpzctl import build, bulk, planning  # columns, where a policy is made
-    from rpzctl.book import read_book
+    base = run.store.sound(run.store.current(), thorough=False)
+    target, _ = _target(run, base)
+    with _built(run, base, target) as files:
+        yield files, target.sinkholes
+
+
+def plan(run: Run) -> "tuple[Plan, list[Finding]]":
+    """Return what `apply` would change, and which of the team's expectations would not be met."""
+    from rpzctl import planning
 
     base = run.store.sound(run.store.current(), thorough=False)
-    target, _ = planning.make_target(
-        run, read_book(run.config.repo), base, lambda at: list(bulk.zones(run, at).candidates)
-    )
+    target, made = _target(run, base)
+    found: list[Finding] = []
+    if cases.file_of(run.config).is_file():
+        with _built(run, base, target) as files:
+            found = list(cases.findings(run.config, files, target.sinkholes))
+    return planning.make_plan(run, base, target, made), found
+
+
+def _target(run: Run, base: Manifest | None) -> "tuple[Target, OperatorPolicy]":
+    from rpzctl import bulk, planning  # columns, where a policy is made
+    from rpzctl.book import read_book
+
+    book = read_book(run.config.repo)
+    return planning.make_target(run, book, base, lambda at: list(bulk.zones(run, at).candidates))
+
+
+@contextmanager
+def _built(run: Run, base: Manifest | None, target: "Target") -> Iterator[Files]:
+    from rpzctl import build
+
     with tempfile.TemporaryDirectory(prefix="rpzctl-test-") as name:
         folder = Path(name)
         files: Files = []
@@ -40,7 +67,7 @@ def planned(run: Run) -> Iterator[tuple[Files, tuple[str, ...]]]:
                 files.append((run.store.folder(base), old))
             else:
                 files.append((folder, build.build_zone(candidate, folder, 1)))
-        yield files, target.sinkholes
+        yield files
 
 
 def published(run: Run) -> tuple[Files, tuple[str, ...]]:
