@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from rpzctl import __version__
-from rpzctl.cli import define, feed, history, policy, quick, rule, setup, test, why
+from rpzctl.cli import define, deploy, feed, history, policy, quick, rule, setup, test, why
 
 app = typer.Typer(
     name="rpzctl",
@@ -54,7 +54,7 @@ def common(
     ctx.obj = None if config is None else Path(config)
 
 
-for module in (setup, rule, policy, history, feed, define, why, test):
+for module in (setup, rule, policy, history, feed, define, why, test, deploy):
     module.register(app)
 
 
