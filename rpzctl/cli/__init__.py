@@ -15,6 +15,7 @@ import typer
 from rpzctl import __version__
 from rpzctl.cli import (
     define,
+    deploy,
     doctor,
     exchange,
     feed,
@@ -79,6 +80,7 @@ for module in (
     test,
     exchange,
     doctor,
+    deploy,
 ):
     module.register(app)
 
