@@ -1,16 +1,13 @@
 """What a command wants of the one path."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from rpzctl.config import Config
+from rpzctl.progress import Progress, Silent
 from rpzctl.resolvers import Resolver
 from rpzctl.store import Store
-
-
-def _silent(_: str) -> None:
-    """Tell nobody."""
 
 
 class Run(NamedTuple):
@@ -26,8 +23,16 @@ class Run(NamedTuple):
     """the guards' objections are known and overruled"""
     reload: bool = True
     """False: publish only"""
-    stage: Callable[[str], None] = _silent
-    """called with what is being done, on long work"""
+    progress: Progress = Silent()
+    """who is told how the work goes on"""
+
+    def stage(self, what: str, **amounts: int) -> None:
+        """Tell that a stage begins, in which so much (by unit: octets, names, rows) is to do."""
+        self.progress.stage(what, **amounts)
+
+    def did(self, **amounts: int) -> None:
+        """Tell what more was done in this stage, by unit."""
+        self.progress.did(**amounts)
 
     @property
     def store(self) -> Store:
