@@ -201,17 +201,18 @@ def prebuilt(
     move only under the lock of `sync`, which the caller holds, so they can be given here.
     """
     with run.store.beside() as folder:
-        run.stage("writing feed zones")
+        anew = [c for c in candidates if c.rows is not None and _is_new(c, base)]
+        rows = sum(len(candidate.rows or ()) for candidate in anew)
+        run.stage("writing feed zones", rows)
         entries = {
             candidate.origin: build.build_zone(
                 candidate,
                 folder,
                 build.next_serial(run.config, run.store, base, candidate.origin, run.now),
             )
-            for candidate in candidates
-            if candidate.rows is not None and _is_new(candidate, base)
+            for candidate in anew
         }
-        run.stage("checking feed zones")
+        run.stage("checking feed zones", rows)
         running = build.start_checkzone(entries.values(), folder)
         fresh = [candidate for candidate in candidates if candidate.origin in entries]
         with ThreadPoolExecutor(1) as beside:  # columns are worked on without Python's lock

@@ -63,7 +63,8 @@ def whole(work: Work, wanted: Wanted) -> Became:
     loads the settled one. Raises `RpzctlError`.
     """
     group = wanted.group
-    work.run.stage(f"merging the feeds of {wanted.origin}")
+    listed = sum(record.names for _, record in group.feeds)
+    work.run.stage(f"merging the feeds of {wanted.origin}", listed)
     held: list[str] = []
     made = merge.combine(_sources(work, group, held), *_terms(work, wanted)[1:])
     held += [

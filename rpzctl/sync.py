@@ -4,11 +4,11 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rpzctl import (
     bulk,
@@ -33,6 +33,7 @@ from rpzctl.fetch.fetched import Fetched, Limits, Validators
 from rpzctl.judging import Judged
 from rpzctl.pipeline import Outcome
 from rpzctl.plan import Plan
+from rpzctl.progress import Step
 from rpzctl.run import Run
 from rpzctl.snapshots import Record, read_as
 from rpzctl.store import SYNC_LOCK
@@ -41,7 +42,14 @@ from rpzctl.wanted import Report
 if TYPE_CHECKING:
     from rpzctl.formats import Parsed
 
-Tell = Callable[[str], None]
+
+class Tell(Protocol):
+    """Who is told of each feed that was fetched."""
+
+    def __call__(self, line: str, *, fault: bool) -> None:
+        """Take a line, and whether something went wrong."""
+
+
 _Ask = tuple[Feed, Record, Validators]
 _READERS = 2
 """copies that are read at a time: each takes several times its size, while columns are made"""
@@ -136,7 +144,8 @@ def sync(
             asks.append((feed, record, known))
         run.stage(f"fetching and reading {len(asks)} feeds")
         for result in _judged_in_turn(run, asks, accept):
-            tell(_line(result))
+            tell(_line(result), fault=result.fault is not None)
+            run.progress.feed(result.feed, Step.DONE)
             done[result.feed] = result
         reports, outcome = _apply(run)
     return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome)
@@ -204,7 +213,8 @@ def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
 
 def _judged_in_turn(run: Run, asks: Sequence[_Ask], accept: Sequence[str]) -> Iterator[Synced]:
     """Give what is done with each feed, in order; few are read at a time, whatever has come."""
-    fetching = together.fetching([(feed, known) for feed, _, known in asks], limits(run.config))
+    wanted = [(feed, known) for feed, _, known in asks]
+    fetching = together.fetching(wanted, limits(run.config), run.progress)
     with fetching as coming, ThreadPoolExecutor(_READERS) as pool:
         reading: deque[Future[Synced]] = deque()
         for feed, record, _ in asks:
@@ -222,6 +232,7 @@ def _judge(
     """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
     now = times.show(run.now)
     fetched = coming.result()
+    run.progress.feed(feed.name, Step.READING)
     if fetched.data is None:
         return _kept(run, feed, record, fetched, accept=accept)
     digest = snapshots.digest(fetched.data)

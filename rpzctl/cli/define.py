@@ -7,6 +7,7 @@ import typer
 from rpzctl.cli import feeds as knowing
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Json, OneFeed, Wait, config_of, run_of
+from rpzctl.cli.progress import progress
 
 if TYPE_CHECKING:
     from rpzctl.catalogue import Feed
@@ -85,8 +86,8 @@ def add(
     keys: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
     keys.update(definitions.setting(text) for text in settings or ())
     keys["enabled"] = enabled or keys.get("enabled", False)
-    with show.progress(quiet=json) as stage:
-        added = definitions.add(config_of(ctx), name, keys, stage)
+    with progress(quiet=json) as told:
+        added = definitions.add(config_of(ctx), name, keys, told.stage)
     feed = added.feed
     if json:
         value = {key: value for key, value in feed.value().items() if value is not None}

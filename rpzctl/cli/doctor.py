@@ -8,6 +8,7 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import Json, scene_of
+from rpzctl.cli.progress import progress
 
 if TYPE_CHECKING:
     from rpzctl.doctor.finding import Finding, State
@@ -52,8 +53,8 @@ def doctor(
     from rpzctl import doctor as examinations
 
     chosen = examinations.chosen(only or ())
-    with show.progress(quiet=json) as stage:
-        stage("examining")
+    with progress(quiet=json) as told:
+        told.stage("examining")
         findings = examinations.examine(scene_of(ctx, online=online), chosen)
     counts = Counter(finding.state for finding in findings)
     if json:

@@ -6,6 +6,7 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Json, NoReload, Wait, config_of, run_of
+from rpzctl.cli.progress import progress
 
 if TYPE_CHECKING:
     from rpzctl import history as past
@@ -186,8 +187,8 @@ def rollback(
     for option, text in (("--reason", reason), ("--ticket", ticket), ("--by", by)):
         if text is not None and (not text.isprintable() or not text.strip()):
             raise UsageFault(f"{option} is empty or has a control character")
-    with show.progress(quiet=json) as stage:
-        run = run_of(ctx, wait=wait, reload=not no_reload, stage=stage)
+    with progress(quiet=json) as told:
+        run = run_of(ctx, wait=wait, reload=not no_reload, progress=told)
         what = "rollback" if generation is None else f"rollback {generation}"
         why = " ".join(part for part in (ticket, reason) if part)
         cause = run.cause._replace(what=what, by=by or run.cause.by, why=why)
@@ -205,8 +206,8 @@ def rollforward(
     """End the hold of an earlier policy: publish what the rules and feeds say now."""
     from rpzctl import sync
 
-    with show.progress(quiet=json) as stage:
-        run = run_of(ctx, wait=wait, reload=not no_reload, stage=stage)
+    with progress(quiet=json) as told:
+        run = run_of(ctx, wait=wait, reload=not no_reload, progress=told)
         current = run.store.current()
         if current is None or current.held is None:
             if json:

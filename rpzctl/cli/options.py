@@ -1,7 +1,6 @@
 """Options that several commands share, and what they are turned into."""
 
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rpzctl.config import Config
     from rpzctl.doctor.scene import Scene
+    from rpzctl.progress import Progress
     from rpzctl.run import Run
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -40,7 +40,7 @@ def run_of(
     force: bool = False,
     reload: bool = True,
     commit: bool = True,
-    stage: Callable[[str], None] | None = None,
+    progress: "Progress | None" = None,
 ) -> "Run":
     """Return what the pipeline needs to know, the clock read."""
     from rpzctl.manifest import Cause
@@ -58,7 +58,7 @@ def run_of(
         commit=commit,
         cause=Cause(ctx.info_name or "", invoker()),
     )
-    return run._replace(stage=stage) if stage else run
+    return run._replace(progress=progress) if progress else run
 
 
 def invoker() -> str:

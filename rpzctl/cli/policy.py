@@ -7,6 +7,7 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Force, Json, NoReload, Wait, run_of
+from rpzctl.cli.progress import progress
 
 if TYPE_CHECKING:
     from rpzctl.run import Run
@@ -124,8 +125,8 @@ def apply(
     from rpzctl import agreed, sync
 
     only = agreed.read(plan) if plan else None
-    with show.progress(quiet=json) as stage:
-        run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=stage)
+    with progress(quiet=json) as told:
+        run = run_of(ctx, wait=wait, force=force, reload=not no_reload, progress=told)
         run = run._replace(agreed=only)
         done = sync.apply(run)
     if json:

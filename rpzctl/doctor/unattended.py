@@ -44,8 +44,7 @@ def schedule(scene: Scene) -> Iterator[Finding]:
         return
     last = max(checked, default=None)
     when = f"the last was {times.age(last, scene.now)} ago" if last else "there was none yet"
-    line = f"*/5 * * * * root rpzctl --config {scene.config.file} sync"
-    fix = f"in /etc/cron.d/rpzctl:\n{line}"
+    fix = "rpzctl deploy install; where there is no systemd: rpzctl deploy install cron"
     if last and scene.now - times.parse(last) < _OLD:
         yield ok(f"nothing was found that runs rpzctl sync; {when}", "cron and systemd", fix)
     else:

@@ -1,9 +1,16 @@
 """What a fetch is given, and how it ends."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 MEBIBYTE = 1 << 20
+Came = Callable[[int], None]
+"""is told how many octets came since it was told last, from any thread"""
+
+
+def untold(_octets: int) -> None:
+    """Tell nobody."""
 
 
 class Validators(NamedTuple):

@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus, urljoin, urlsplit
 from rpzctl import __version__, unpack
 from rpzctl.catalogue import Feed
 from rpzctl.fetch import manifest, secret
-from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators, left, too_late, too_much
+from rpzctl.fetch.fetched import Broken, Came, Fetched, Limits, Validators, left, too_late, too_much
 from rpzctl.names import printable
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ class _Room:
             return self.left >= 0
 
 
-def get(feed: Feed, known: Validators, limits: Limits, deadline: float, *, trust: Trust) -> Fetched:
+def get(
+    feed: Feed, known: Validators, limits: Limits, deadline: float, came: Came, *, trust: Trust
+) -> Fetched:
     """Fetch `feed`. Raises `Broken`."""
     from rpzctl.fetch import web
 
@@ -91,7 +93,7 @@ def get(feed: Feed, known: Validators, limits: Limits, deadline: float, *, trust
     )
     left(deadline, limits)
     try:
-        with web.Web(lambda: trust.context, deadline, limits.per_host) as connections:
+        with web.Web(lambda: trust.context, deadline, limits.per_host, came) as connections:
             return _fetched(feed, connections, ask, known, limits)
     except Broken as fault:
         raise fault.saying(_without(str(fault), ask.hidden)) from None

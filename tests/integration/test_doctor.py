@@ -520,8 +520,8 @@ def test_what_runs_sync_is_found(tmp_path: Path) -> None:
     cron = tmp_path / "etc/cron.d"
     cron.mkdir(parents=True)
     [finding] = found(site, "schedule", system=tmp_path)
-    where, line = finding.fix.splitlines()
-    assert where == "in /etc/cron.d/rpzctl:"
+    assert "rpzctl deploy install cron" in finding.fix
+    line = "*/5 * * * * root rpzctl sync"
     (cron / "rpzctl").write_text(f"# {line}\n")
     assert [] != found(site, "schedule", system=tmp_path), "a comment runs nothing"
     (cron / "rpzctl").write_text(line + "\n")
