@@ -37,7 +37,7 @@ ROOMS = {
     "pickle": {},
     "asyncio": {},
     "fcntl": {"store.py": "the lock"},
-    "rich": {"cli/show.py": "the terminal"},
+    "rich": {"cli/progress.py": "the terminal"},
 }
 CLOCKS = {
     "cli/options.py": "the edge: the moment of the run",
