@@ -178,6 +178,17 @@ class Git(Typed):
     """seconds for each command of git, with its hooks and a signature"""
 
 
+class Watch(Typed):
+    """How patient `rpzctl watch` is, in seconds."""
+
+    quiet: Annotated[float, Between(above=0, most=3600)] = 0.5
+    """so long no file may change before it syncs: an editor or a pull may be at it"""
+    most: Annotated[float, Between(above=0, most=3600)] = 5.0
+    """after this it syncs though files go on changing"""
+    poll: Annotated[float, Between(above=0, most=3600)] = 30.0
+    """so often it looks where no event tells it of changes"""
+
+
 class Group(Typed):
     """One feed group, one policy zone."""
 
@@ -198,6 +209,7 @@ class Config(Typed):
     guards: Guards = Guards()
     fetch: Fetch = Fetch()
     git: Git = Git()
+    watch: Watch = Watch()
     resolver: tuple[AnyResolver, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
 

@@ -56,10 +56,13 @@ class Running(NamedTuple):
             self.child.returncode, out.decode(errors="replace"), err.decode(errors="replace"), out
         )
 
-    def _end(self) -> None:
+    def kill(self) -> None:
         """Kill it and what it started: a child of its own may hold the pipes open."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL)
+
+    def _end(self) -> None:
+        self.kill()
         self.child.communicate()
 
 

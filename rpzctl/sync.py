@@ -20,11 +20,13 @@ from rpzctl import (
     interval,
     judging,
     network_guards,
+    next_due,
     pipeline,
     planning,
     snapshots,
     times,
 )
+from rpzctl.book import read_book
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
@@ -88,6 +90,8 @@ class SyncOutcome(NamedTuple):
     feeds: tuple[Synced, ...]
     reports: tuple[Report, ...]
     outcome: Outcome
+    next: datetime | None = None
+    """when one more sync would do something by itself"""
 
     @property
     def all_failed(self) -> bool:
@@ -115,6 +119,7 @@ class SyncOutcome(NamedTuple):
             ],
             "applied": self.outcome.value(),
             "held": self.outcome.value()["held"],
+            "next": times.show(self.next) if self.next else None,
         }
 
 
@@ -148,7 +153,8 @@ def sync(
             run.progress.feed(result.feed, Step.DONE)
             done[result.feed] = result
         reports, outcome = _apply(run)
-    return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome)
+    coming = next_due.moment(run, read_book(run.config.repo))
+    return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome, coming)
 
 
 def limits(config: Config) -> Limits:

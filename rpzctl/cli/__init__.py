@@ -26,6 +26,7 @@ from rpzctl.cli import (
     rule,
     setup,
     test,
+    watch,
     why,
 )
 
@@ -81,6 +82,7 @@ for module in (
     exchange,
     doctor,
     deploy,
+    watch,
 ):
     module.register(app)
 
