@@ -95,10 +95,10 @@ class PolicySettings(Typed):
     """of those, one that was replaced so many days ago goes with the next publish; 0: none does"""
     cases: Path = Path("policy/cases.toml")
     """what must be so of each policy before it is published: docs/testing-a-policy.md"""
-    fresh_from: Annotated[int, Between(0)] = 0
+    fresh_from: Annotated[int, Between(0)] | None = None
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
-    since it was made as a whole, so that changes bite at once; 0: none does. When the small zone
-    comes or goes, named drops all policy zones and reads them anew: docs/scale.md"""
+    since it was made as a whole, so that changes bite at once; 0: none does. Unless it is said,
+    200000 where BIND alone serves the policy, with rpzctl's own options.conf: docs/scale.md"""
 
 
 class Soa(Typed):

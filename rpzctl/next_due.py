@@ -1,30 +1,31 @@
 """When something is due by itself: a feed is to be fetched, a rule or an entry expires."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from rpzctl import catalogue, feed_groups, interval, times
+from rpzctl import feed_groups, interval, times
 from rpzctl.book import Book
+from rpzctl.catalogue import Feed
 from rpzctl.run import Run
 
 OFTEN = timedelta(minutes=5)
 """how often a feed is asked for whose definition does not say `every`"""
 
 
-def moment(run: Run, book: Book) -> datetime | None:
+def moment(run: Run, feeds: Mapping[str, Feed], book: Book) -> datetime | None:
     """Return the first moment after that of the run at which one more sync would do something.
 
-    None: nothing is to come. Raises `UsageFault` for bad definitions.
+    None: nothing is to come.
     """
-    return min((m for m in _moments(run, book) if m > run.now), default=None)
+    return min((m for m in _moments(run, feeds, book) if m > run.now), default=None)
 
 
-def _moments(run: Run, book: Book) -> Iterator[datetime]:
+def _moments(run: Run, feeds: Mapping[str, Feed], book: Book) -> Iterator[datetime]:
     for rule in book.rules:
         if rule.expires is not None:
             yield rule.expires
     store = feed_groups.snapshots(run.config)
-    for feed in catalogue.load(run.config).values():
+    for feed in feeds.values():
         if not feed.enabled:
             continue
         record = store.record(feed.name)

@@ -31,6 +31,8 @@ class Run(NamedTuple):
     """who wants it, and why"""
     commit: bool = True
     """changes of the policy repo may be committed"""
+    fronts: bool = False
+    """the small zones in front of large ones may come and go now: `rpzctl.fronts`"""
     agreed: Agreed | None = None
     """the plan that people have seen: nothing else may be carried out"""
     release: Hold | None = None

@@ -334,9 +334,21 @@ class Store(NamedTuple):
             return manifest.cause.commit
 
     def kept(self) -> list[Manifest]:
-        """Return the generations that are kept, the oldest first."""
-        paths = sorted((self.output / "generations").glob("[0-9]*/" + MANIFEST))
-        return [manifest for path in paths if (manifest := self._read(path))]
+        """Return the generations that are kept, the oldest first, without the `damaged` ones."""
+        return [found for found in map(self._read_or_fault, self._manifests()) if found is not None]
+
+    def damaged(self) -> list[Path]:
+        """Return the manifests of kept generations that cannot be read: nothing goes back there."""
+        return [path for path in self._manifests() if self._read_or_fault(path) is None]
+
+    def _manifests(self) -> list[Path]:
+        return sorted((self.output / "generations").glob("[0-9]*/" + MANIFEST))
+
+    def _read_or_fault(self, path: Path) -> Manifest | None:
+        try:
+            return self._read(path)
+        except RpzctlError:
+            return None
 
     def next_number(self) -> int:
         """Return the number of the next generation; one that was ever used is not used again."""

@@ -4,7 +4,7 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -132,7 +132,8 @@ def sync(
     fetches all of them now. `tell` is called with a line for each feed that was fetched.
     Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
     """
-    feeds = chosen(run, [*names, *accept])
+    defined = catalogue.load(run.config)
+    feeds = chosen(defined, [*names, *accept])
     store = feed_groups.snapshots(run.config)
     with run.store.lock(run.wait, SYNC_LOCK):
         done: dict[str, Synced] = {}
@@ -152,8 +153,8 @@ def sync(
             tell(_line(result), fault=result.fault is not None)
             run.progress.feed(result.feed, Step.DONE)
             done[result.feed] = result
-        reports, outcome = _apply(run)
-    coming = next_due.moment(run, read_book(run.config.repo))
+        reports, outcome = _apply(run, defined)
+    coming = next_due.moment(run, defined, read_book(run.config.repo))
     return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome, coming)
 
 
@@ -171,19 +172,23 @@ def apply(run: Run) -> Outcome:
         base = run.store.current()
         if run.agreed:
             run.agreed.begins_from(base.generation if base else 0)
-        return _apply(run._replace(release=base.held if base else None), thorough=True)[1]
+        run = run._replace(release=base.held if base else None)
+        return _apply(run, catalogue.load(run.config), thorough=True)[1]
 
 
 def plan(run: Run) -> Plan:
     """Return what `apply` would change."""
-    return planning.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
+    feeds = catalogue.load(run.config)
+    return planning.plan_only(run, lambda base: list(bulk.zones(run, base, feeds).candidates))
 
 
-def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:
+def _apply(
+    run: Run, feeds: Mapping[str, Feed], *, thorough: bool = False
+) -> tuple[tuple[Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
     if base and base.held != run.release:
         return (), pipeline.apply(run, feeds=lambda _: [])
-    made = bulk.zones(run, base)
+    made = bulk.zones(run, base, feeds)
     if first_load.announce(run, base, made.candidates):
         base = run.store.current()
     with ThreadPoolExecutor(1) as beside:
@@ -197,9 +202,8 @@ def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Out
     )
 
 
-def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
-    """Return the feeds to fetch. Raises `UsageFault`."""
-    known = catalogue.load(run.config)
+def chosen(known: Mapping[str, Feed], names: Sequence[str]) -> list[Feed]:
+    """Return those of the `known` feeds that are to be fetched. Raises `UsageFault`."""
     feed_groups.refuse_crowds(known)
     if not names:
         return [feed for feed in known.values() if feed.enabled]

@@ -47,11 +47,14 @@ def plan(run: Run) -> "tuple[Plan, list[Finding]]":
 
 
 def _target(run: Run, base: Manifest | None) -> "tuple[Target, OperatorPolicy]":
-    from rpzctl import bulk, planning  # columns, where a policy is made
+    from rpzctl import bulk, catalogue, planning  # columns, where a policy is made
     from rpzctl.book import read_book
 
+    feeds = catalogue.load(run.config)
     book = read_book(run.config.repo)
-    return planning.make_target(run, book, base, lambda at: list(bulk.zones(run, at).candidates))
+    return planning.make_target(
+        run, book, base, lambda at: list(bulk.zones(run, at, feeds).candidates)
+    )
 
 
 @contextmanager

@@ -67,7 +67,8 @@ def history(
                 f"there is no generation {generation}", fix="'rpzctl history' shows them"
             )
     if json:
-        show.document({"generations": [entry.value() for entry in entries]})
+        damaged = [str(path) for path in run.store.damaged()]
+        show.document({"generations": [entry.value() for entry in entries], "damaged": damaged})
         return
     if generation is not None:
         _one(entries[0])
@@ -90,6 +91,8 @@ def history(
             )
         )
     show.table(("GEN", "MADE", "BY", "ROWS", "COMMIT", "STATE", "WHAT"), lines, fit=True)
+    for path in run.store.damaged():
+        show.note(f"{path} is damaged: there is no way back to that generation")
 
 
 def _one(entry: "past.Entry") -> None:

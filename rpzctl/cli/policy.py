@@ -116,6 +116,14 @@ def apply(
             help="Only if it does what this plan says; exit code 3 if the world has moved on.",
         ),
     ] = None,
+    fresh_zones: Annotated[
+        bool,
+        typer.Option(
+            "--fresh-zones",
+            help="Let the small zones in front of large ones come and go now; named drops all "
+            "policy for seconds then.",
+        ),
+    ] = False,
     force: Force = False,
     no_reload: NoReload = False,
     wait: Wait = WAIT,
@@ -127,7 +135,7 @@ def apply(
     only = agreed.read(plan) if plan else None
     with progress(quiet=json) as told:
         run = run_of(ctx, wait=wait, force=force, reload=not no_reload, progress=told)
-        run = run._replace(agreed=only)
+        run = run._replace(agreed=only, fronts=fresh_zones)
         done = sync.apply(run)
     if json:
         show.document(done.value())

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rpzctl import config, log, next_due, times
-from rpzctl.book import read_book
+from rpzctl import catalogue, config, log, next_due, times
+from rpzctl.book import Book, read_book
 from rpzctl.run import Run
 from rpzctl.watch import notify, signature
 from rpzctl.watch.schedule import LEAST, LONGEST_RETRY, Pace, Schedule
@@ -173,20 +173,24 @@ def test_what_systemd_says_of_itself() -> None:
     notify.of({"NOTIFY_SOCKET": "/nonexistent"}).tell(READY="1")
 
 
+def moment(run: Run, book: Book) -> datetime | None:
+    return next_due.moment(run, catalogue.load(run.config), book)
+
+
 def test_what_is_due_next(settings: config.Config) -> None:
     run = Run(settings, NOON)
     book = read_book(settings.repo)
-    assert next_due.moment(run, book) is None
+    assert moment(run, book) is None
     expiring = settings.repo / "policy/block.list"
     expiring.write_text("brief.example expires=2026-06-01T14:00:00Z\n")
     brief = read_book(settings.repo)
-    assert next_due.moment(run, brief) == NOON + timedelta(hours=2)
+    assert moment(run, brief) == NOON + timedelta(hours=2)
     (settings.repo / "feeds/x.toml").write_text(
         'url = "file:///nonexistent"\nformat = "hosts"\nzone = "malware"\nenabled = true\n'
     )
-    assert next_due.moment(run, book) == NOON + next_due.OFTEN
+    assert moment(run, book) == NOON + next_due.OFTEN
     later = run._replace(now=NOON + timedelta(hours=3))
-    found = next_due.moment(later, brief)
+    found = moment(later, brief)
     assert found == later.now + next_due.OFTEN, "what has passed is not to come"
 
 
