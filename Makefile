@@ -1,5 +1,6 @@
 # make demo    a private named, a feed and a block, from nothing, in demo/
 # make test    the whole suite, against a real named
+# make engines the other resolvers, from Debian's packages, for their tests (else skipped)
 # make test-slow  what takes too long for that: a million names against a plain reference
 # make test-differential  20,000 queries to a real named, held against rpzctl's own evaluator
 # make lint    ruff and mypy
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 N ?= 100000
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-differential lint bench docs wheel clean
+.PHONY: demo engines test test-slow test-differential lint bench docs wheel clean
 
 $(VENV)/ready: pyproject.toml deploy/demo/prepare
 	@test -n "$(PYTHON)" || { echo "rpzctl needs Python 3.11 or later" >&2; exit 1; }
@@ -24,6 +25,9 @@ $(VENV)/ready: pyproject.toml deploy/demo/prepare
 
 demo: $(VENV)/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/demo/run demo
+
+engines:
+	deploy/demo/prepare "$(PYTHON)" unbound pdns-recursor knot-resolver dnsmasq-base
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

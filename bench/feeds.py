@@ -35,8 +35,9 @@ class Repo:
         publisher: Publisher,
         *,
         apart: bool = False,
+        fresh: bool = True,
     ) -> None:
-        """Make it; if `apart`, each feed has a zone of its own."""
+        """Make it; if `apart`, each feed has a zone of its own; `fresh`: fresh zones are on."""
         self.home = home
         self.publisher = publisher
         self.turn = 0
@@ -45,7 +46,7 @@ class Repo:
         output, state = str(home / "output"), str(home / "state")
         timed([*RPZCTL, "init", str(home / "repo"), "--output", output, "--state", state])
         with (home / "repo/rpzctl.toml").open("a", encoding="utf-8") as out:
-            out.write("[policy]\nfresh_from = 100000\n")
+            out.write(f"[policy]\nfresh_from = {100_000 if fresh else 0}\n")
         for name, (form, text) in feeds.items():
             more = "column = 2\n" if form == "csv" else ""
             url = publisher.gives(f"/{name}", text, etag='"0"')
@@ -65,6 +66,10 @@ class Repo:
         took, most = peak(command, **environment)
         self.most = max(self.most, most)
         return took
+
+    def generations(self) -> list[Path]:
+        """Return the folders of what was published."""
+        return list((self.home / "output/generations").glob("[0-9]*"))
 
     @property
     def zone(self) -> Path:

@@ -1,12 +1,16 @@
 """How things are measured: programs timed, medians, and lines of a table."""
 
 import os
+import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -33,19 +37,34 @@ def timed(argv: list[str], *, stdin: str = "", **environment: str) -> float:
 
 
 def peak(argv: list[str], **environment: str) -> tuple[float, float]:
-    """Run `argv`; return the seconds that it took, and the most memory of its process in MB."""
+    """Run `argv`; return the seconds that it took, and the most memory of its process in MB.
+
+    That is the kernel's high-water mark (VmHWM), looked at all along: what `wait4` tells counts
+    the memory of the process that started it, too.
+    """
     with tempfile.TemporaryFile() as out:
         start = time.perf_counter()
         child = subprocess.Popen(
             argv, env={**ENVIRONMENT, **environment}, stdout=out, stderr=subprocess.STDOUT
         )
-        _, status, usage = os.wait4(child.pid, 0)
+        most = 0.0
+        while child.poll() is None:
+            most = max(most, _high_water(child.pid))
+            time.sleep(0.005)
         took = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode != 0:
             out.seek(0)
             raise RuntimeError(f"{argv}: exit {child.returncode}\n{out.read().decode()}")
-    return took, usage.ru_maxrss / 1024
+    return took, most
+
+
+def _high_water(pid: int) -> float:
+    try:
+        told = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    found = re.search(r"^VmHWM:\s+([0-9]+) kB", told, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 class Line(NamedTuple):
@@ -67,6 +86,19 @@ class Line(NamedTuple):
 
     def _shown(self, amount: float) -> str:
         return _time(amount) if self.unit == "s" else f"{amount:.1f} MB"
+
+
+def about(lines: Iterable[Line]) -> str:
+    """Return the table as Markdown, with what it was measured on."""
+    named = subprocess.run(["named", "-v"], capture_output=True, text=True, check=False).stdout
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    head = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {len(os.sched_getaffinity(0))} cores,"
+        f" {memory:.0f} GiB, rpzctl {version('rpzctl')}, Python {platform.python_version()}, "
+        f"{named.partition(' (')[0].strip()}.\n\n"
+        "| what | time | against | ratio | promised |\n|---|---|---|---|---|\n"
+    )
+    return head + "".join(f"{line.text()}\n" for line in lines)
 
 
 def _time(seconds: float) -> str:

@@ -7,71 +7,27 @@ Each figure is the median of several runs; absolute times are of this machine, a
 
 import argparse
 import os
-import platform
 import random
-import resource
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import effect
+import flat
 import inputs
 import resolver
-from measure import RPZCTL, Line, medians, timed
+from measure import RPZCTL, Line, about, medians, timed
+from place import Place, place
 
 import feeds
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.servers import Site, live_site
-
 OUT = Path(__file__).parent / "out"
+TABLE = OUT / "table.md"
+"""what was printed, to be pasted"""
 RULES = 2000
 PROMISED = 1_000_000
 """the size for which a ratio to `sort -u` is promised; smaller feeds pay for starting up"""
-
-
-DYNAMIC = """\
-zone "dynamic.test" {{ type primary; file "{}"; allow-update {{ 127.0.0.1; }}; }};
-"""
-
-
-class Place(NamedTuple):
-    """A policy repo and a private named, as the tests have them."""
-
-    site: Site
-
-    @property
-    def home(self) -> Path:
-        """The folder of everything."""
-        return self.site.home
-
-    @property
-    def port(self) -> int:
-        """Where named answers."""
-        return self.site.named.port
-
-    def rpzctl(self, *words: str, **environment: str) -> float:
-        """Run rpzctl; return the seconds that it took. Fails when it does."""
-        return timed([*RPZCTL, "--config", str(self.site.config), *words], **environment)
-
-
-@contextmanager
-def place(home: Path) -> Iterator[Place]:
-    """Give a place in `home` whose named has a small dynamic zone, too."""
-    shutil.rmtree(home, ignore_errors=True)
-    with live_site(home) as site:
-        zone = home / "dynamic.zone"
-        zone.write_text("$TTL 60\n@ SOA localhost. a.localhost. 1 60 60 60 60\n@ NS localhost.\n")
-        site.named.stop()
-        site.include(zones=DYNAMIC.format(zone))
-        site.named.start()
-        yield Place(site)
 
 
 def start_up() -> Line:
@@ -174,22 +130,15 @@ def main() -> None:
         lines.append(quick_lane(here, count))
         more, most = feeds.measure(OUT / "six", count)
         lines += more
+    lines += flat.measure(OUT / "flat", count, 5)
     lines += resolver.measure(OUT / "resolver", count)
     if count >= PROMISED:  # a small zone is loaded at once either way
         lines += effect.measure(OUT / "effect", count)
-    named = subprocess.run(["named", "-v"], capture_output=True, text=True, check=False)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {_cores()} cores, ", end="")
-    print(f"Python {platform.python_version()}, {named.stdout.partition(' (')[0].strip()}.")
-    print(f"Largest process, named included: {peak:.0f} MB; a sync of six feeds: {most:.0f} MB.\n")
-    print("| what | time | against | ratio | promised |\n|---|---|---|---|---|")
-    for line in lines:
-        print(line.text())
+    text = about(lines) + f"\nThe most memory of a sync of the six feeds: {most:.0f} MB.\n"
+    print(text, end="")
     shutil.rmtree(OUT)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+    OUT.mkdir()
+    TABLE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

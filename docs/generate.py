@@ -1,4 +1,4 @@
-"""Write the reference from the program: docs/reference/{commands,configuration,feeds}.md.
+"""Write the reference from the program: docs/reference/*.md.
 
 The tests hold what is committed against what this writes.
 """
@@ -11,8 +11,12 @@ from typing import Any
 
 import typer
 
-from rpzctl import catalogue, config, shipped
+from rpzctl import catalogue, config, doctor, shipped
+from rpzctl.abilities import ABILITIES, CAN
 from rpzctl.cli import app
+from rpzctl.resolver_settings import RESOLVERS, ResolverSettings
+from rpzctl.rpz import Kind
+from rpzctl.triggers import Trigger
 
 HERE = Path(__file__).parent / "reference"
 _NOTE = "<!-- written by docs/generate.py: make docs -->\n\n"
@@ -60,7 +64,8 @@ def configuration() -> str:
         ("[sinkhole]", config.Sinkhole),
         ("[guards]", config.Guards),
         ("[fetch]", config.Fetch),
-        ("[[resolver]]", config.ResolverSettings),
+        ("[[resolver]]", ResolverSettings),
+        *((f'[[resolver]] kind = "{kind}"', model) for kind, model in RESOLVERS.items()),
         ("[group.NAME]", config.Group),
         ("[audit]", config.Audit),
         ("[metrics]", config.Metrics),
@@ -96,6 +101,46 @@ def feeds() -> str:
     return "".join(parts)
 
 
+def examinations() -> str:
+    """Return the reference of what `rpzctl doctor` looks at."""
+    parts = [
+        _NOTE,
+        "# rpzctl doctor\n\nEach examination by its id. How to use it: [doctor](../doctor.md).\n",
+    ]
+    for each in doctor.EXAMINATIONS:
+        said = doctor.described(each)
+        parts.append(
+            f"\n## {said.id}\n\n{said.title}\n\n- Harm: {said.harm}\n- Example: {said.example}\n"
+            f"- Reference: {said.reference}\n"
+        )
+    return "".join(parts)
+
+
+def resolvers() -> str:
+    """Return what each kind of resolver can do."""
+    able = list(ABILITIES.values())
+    rows = [
+        *((f"action `{kind}`", [each.actions[kind] for each in able]) for kind in Kind),
+        *((f"trigger `{name}`", [each.triggers[name] for each in able]) for name in Trigger),
+        ("a name that a CNAME leads to", [each.cname_targets for each in able]),
+        ("a change is brought by", [each.change for each in able]),
+        ("proof", [each.proof for each in able]),
+    ]
+    return "".join(
+        [
+            _NOTE,
+            "# Resolvers\n\nWhat each kind does with policy; how to set them up, and more of what ",
+            "differs: [resolvers](../resolvers.md). Actions, and the triggers qname, response-ip ",
+            "and client-ip, are held against the real daemons by tests/conformance.\n\n",
+            f"| | {' | '.join(each.title for each in able)} |\n|---{'|---' * len(able)}|\n",
+            *(
+                f"| {title} | {' | '.join('yes' if cell == CAN else cell for cell in cells)} |\n"
+                for title, cells in rows
+            ),
+        ]
+    )
+
+
 def _keys(model: type[Any]) -> Iterator[str]:
     """Give a row for each key: its default, and the text that stands below it in the source."""
     [node] = ast.parse(inspect.getsource(model)).body
@@ -125,7 +170,13 @@ def _default(value: object) -> str:
     return f'"{value}"' if not isinstance(value, int | float) else str(value)
 
 
-PAGES = {"commands.md": commands, "configuration.md": configuration, "feeds.md": feeds}
+PAGES = {
+    "commands.md": commands,
+    "configuration.md": configuration,
+    "feeds.md": feeds,
+    "doctor.md": examinations,
+    "resolvers.md": resolvers,
+}
 
 
 def main() -> None:

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
+from rpzctl import fragments
 from rpzctl.build import Target
-from rpzctl.files import read_text
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import Domain
 from rpzctl.plan import NOTHING, Candidate, Plan, ZoneChange
 from rpzctl.policy import OperatorPolicy, effects
 from rpzctl.rows import Diff, QuickRows, Rows, damaged, read
 from rpzctl.rule import Rule
-from rpzctl.store import FRAGMENTS, SINKHOLE, Store
+from rpzctl.store import SINKHOLE, Store
 
 
 def rows_of(folder: Path, entry: ZoneEntry) -> Rows:
@@ -69,12 +69,7 @@ def plan(store: Store, old: Manifest | None, new: Manifest) -> Plan:
         sinkholes_added=tuple(sorted(after - before)),
         sinkholes_removed=tuple(sorted(before - after)),
         sinkhole_changed=len(set(sinkholes)) > 1 or old is None,
-        fragments=tuple(
-            name
-            for name in FRAGMENTS
-            if old is None
-            or read_text(store.folder(old) / name) != read_text(store.folder(new) / name)
-        ),
+        fragments=fragments.changed(store.folder(old) if old else None, store.folder(new)),
     )
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from rpzctl import book, check, process, render, serial, times
+from rpzctl import abilities, book, check, fragments, includes, process, render, serial, times
 from rpzctl.book import Book
 from rpzctl.config import Config
-from rpzctl.errors import CheckFailed, RpzctlError
+from rpzctl.errors import CheckFailed
 from rpzctl.files import Digested, file_digest, link
+from rpzctl.fragments import file_of
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.plan import Candidate, Plan, zone_digest
 from rpzctl.rows import Diff
-from rpzctl.store import FRAGMENTS, SINKHOLE, Store
+from rpzctl.store import SINKHOLE, Store
 
 
 class Target(NamedTuple):
@@ -39,11 +40,6 @@ class Step(NamedTuple):
     """zones that were written already, under their serials, and the folder they are in"""
     rules: Book | None = None
     """the operator's rules that it is made from, kept with it"""
-
-
-def file_of(origin: str) -> str:
-    """Return the file name of a zone in a generation."""
-    return f"{origin}.zone"
 
 
 def next_serial(
@@ -167,30 +163,37 @@ class Content(NamedTuple):
     """the folder of the rules that it was made from"""
 
 
-def content(store: Store, good: Manifest) -> Content:
-    """Return what the generation `good` said. Raises `RpzctlError`."""
+def content(config: Config, store: Store, good: Manifest) -> Content:
+    """Return what the generation `good` said. Raises `RpzctlError`.
+
+    For a kind of resolver that is configured since, it is said in that kind's fragments.
+    """
     folder = store.folder(good)
-    try:
-        texts = {name: (folder / name).read_text(encoding="utf-8") for name in FRAGMENTS}
-    except OSError as fault:
-        raise RpzctlError(f"cannot read {fault.filename}: {fault.strerror}") from None
+    texts = fragments.published(folder)
+    if not texts.keys() >= set(fragments.names(config)):
+        texts = {**_drawn(config, store, good.policy_zones, good.sinkholes), **texts}
     zones = {origin: (entry, folder) for origin, entry in good.zones.items()}
     return Content(zones, texts, good.sinkholes, folder)
 
 
+def _drawn(
+    config: Config, store: Store, zones: Sequence[str], sinkholes: Sequence[str]
+) -> dict[str, str]:
+    env = render.environment(config)
+    return fragments.drawn(env, config, store.current_link, zones, sinkholes)
+
+
 def mixed(config: Config, store: Store, good: Manifest, current: Manifest) -> Content:
     """Return the feed zones of `good` under the operator's zone and sinkholes of `current`."""
-    old, new = content(store, good), content(store, current)
+    old, new = content(config, store, good), content(config, store, current)
     zones = {**old.zones}
     for origin in (config.policy.operator_zone, SINKHOLE):
         zones[origin] = new.zones[origin]
     texts = dict(old.fragments)
     if new.sinkholes != old.sinkholes:
         policy_zones = [origin for origin in zones if origin != SINKHOLE]
-        env = render.environment(config)
-        texts["zones.conf"] = fragments(env, config, store, policy_zones, new.sinkholes)[
-            "zones.conf"
-        ]
+        anew = _drawn(config, store, policy_zones, new.sinkholes)
+        texts.update({name: anew[name] for name in fragments.OF_SINKHOLES if name in anew})
     return Content(zones, texts, new.sinkholes, new.rules)
 
 
@@ -220,33 +223,6 @@ def rebuild(
         sinkholes=wanted.sinkholes,
         serials={**failed.serials, **{o: z.serial for o, z in zones.items()}},
     )
-
-
-def fragments(
-    env: render.Templates,
-    config: Config,
-    store: Store,
-    zones: Sequence[str],
-    sinkholes: Sequence[str],
-) -> dict[str, str]:
-    """Return the text of the fragments for named.conf, by file name."""
-
-    def file(zone: str) -> Path:
-        return store.current_link / file_of(zone)
-
-    return {
-        "options.conf": render.fragment(
-            env, "bind/options.conf.j2", zones=zones, policy=config.policy
-        ),
-        "zones.conf": render.fragment(
-            env,
-            "bind/zones.conf.j2",
-            zones=zones,
-            sinkholes=sinkholes,
-            output=str(store.current_link),
-            file=file,
-        ),
-    }
 
 
 Checks = list[tuple[ZoneEntry, process.Running]]
@@ -280,10 +256,15 @@ def finish_checks(
         found += check_zone(
             candidate, manifest.zones[candidate.origin], folder, diffs.get(candidate.origin)
         )
+        shapes = candidate.drawn.shapes if candidate.drawn else {}
+        for kind in dict.fromkeys(resolver.kind for resolver in step.config.resolver):
+            found += abilities.of_shapes(kind, candidate.origin, shapes)
+            if candidate.rows is not None:
+                found += abilities.of_rows(kind, candidate.origin, candidate.rows)
     if plan.fragments:
         for resolver in step.config.resolver:
-            found += check.checkconf(
-                resolver.named_conf, step.target.fragments, step.store.current_link
+            found += includes.configuration(
+                resolver, step.target.fragments, step.store.current_link
             )
     return found + finish_checkzone(running)
 

@@ -12,14 +12,15 @@ from typing import NamedTuple
 from rpzctl import (
     __version__,
     build,
-    catalogue,
     changes,
     copies,
     feed_groups,
+    fronts,
     ledger,
     planning,
     render,
 )
+from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.feed_groups import Group
@@ -44,14 +45,15 @@ class Zones(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def zones(run: Run, base: Manifest | None) -> Zones:
-    """Return the feed zones; those whose feeds, settings and templates are as before are kept.
+def zones(run: Run, base: Manifest | None, feeds: Mapping[str, Feed]) -> Zones:
+    """Return the zones of `feeds`; those made of what is as it was before are kept.
 
     The last group comes first: what a zone in front of others says may depend on those.
     """
     config = run.config
-    known = feed_groups.of(config, catalogue.load(config), run.now)
-    work = Work(run, base, render.environment(config), _exceptions(config, known))
+    known = feed_groups.of(config, feeds, run.now)
+    excepted = _exceptions(config, known)
+    work = Work(run, base, render.environment(config), excepted, fronts.decide(run, known))
     made: list[Became] = []
     behind: tuple[Candidate, ...] = ()
     for group in reversed(known):
@@ -82,16 +84,21 @@ def _zones_of(work: Work, group: Group, behind: tuple[Candidate, ...]) -> Became
         return Became(())
     action = config.group_action(group.name)
     drawn = render.zone(work.env, "bind/rpz.zone.j2", config, origin, [action, PASSTHRU])
-    settings = _settings(config, group, drawn, work.excepted)
+    settings = _settings(config, group, drawn, work)
     copies_now = {feed.name: f"{record.sha256}/{record.expires}" for feed, record in group.feeds}
     wanted = Wanted(group, origin, action, drawn, settings, copies_now, behind)
     head = ledger.head(work.ledgers, origin)
     if not head.tells_of({each.origin: each.digest for each in kept}):
         head = Head()
-    if head.inputs == wanted.inputs and head.behind in {"", wanted.behind_digest}:
+    settled = base.zones.get(origin) if base else None
+    front = settled is not None and work.fronts.is_wanted(origin, settled.rows)
+    as_before = front == (front_of(origin) in work.fronts.there)
+    if as_before and head.inputs == wanted.inputs and head.behind in {"", wanted.behind_digest}:
         return Became(kept)
     from rpzctl import making  # columns are not for a sync that finds nothing to do
 
+    if not as_before:
+        return making.whole(work, wanted)
     return making.freshened(work, wanted, kept, head) or making.whole(work, wanted)
 
 
@@ -143,9 +150,7 @@ def keep_ledgers(run: Run, made: Zones, drawn: Mapping[str, ledger.Drawn]) -> li
     return []
 
 
-def _settings(
-    config: Config, group: Group, drawn: render.Drawn, excepted: Mapping[str, bytes]
-) -> str:
+def _settings(config: Config, group: Group, drawn: render.Drawn, work: Work) -> str:
     """Return a digest of all that a group's zones are made from, but for the copies."""
     settings = config.group.get(group.name)
     return digest_of(
@@ -154,9 +159,9 @@ def _settings(
         drawn.frame,
         [(str(action), shape) for action, shape in drawn.shapes.items()],
         judges_digest(config),
-        [(name, digest(text)) for name, text in excepted.items()],
+        [(name, digest(text)) for name, text in work.excepted.items()],
         settings.min_feeds if settings else 1,
-        config.policy.fresh_from,
+        work.fronts.least,
     )
 
 
@@ -201,17 +206,18 @@ def prebuilt(
     move only under the lock of `sync`, which the caller holds, so they can be given here.
     """
     with run.store.beside() as folder:
-        run.stage("writing feed zones")
+        anew = [c for c in candidates if c.rows is not None and _is_new(c, base)]
+        rows = sum(len(candidate.rows or ()) for candidate in anew)
+        run.stage("writing feed zones", rows)
         entries = {
             candidate.origin: build.build_zone(
                 candidate,
                 folder,
                 build.next_serial(run.config, run.store, base, candidate.origin, run.now),
             )
-            for candidate in candidates
-            if candidate.rows is not None and _is_new(candidate, base)
+            for candidate in anew
         }
-        run.stage("checking feed zones")
+        run.stage("checking feed zones", rows)
         running = build.start_checkzone(entries.values(), folder)
         fresh = [candidate for candidate in candidates if candidate.origin in entries]
         with ThreadPoolExecutor(1) as beside:  # columns are worked on without Python's lock

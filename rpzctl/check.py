@@ -209,7 +209,7 @@ def checkconf(named_conf: Path, fragments: Mapping[str, str], published: Path) -
         return []
     where = str(named_conf)
     try:
-        text, included, missing = _whole(named_conf, fragments, published)
+        text, included, missing = whole(named_conf, fragments, published)
     except FileNotFoundError:
         text, included, missing = "", set(), []
     except (OSError, UnicodeDecodeError) as fault:
@@ -233,13 +233,13 @@ def not_included(named_conf: Path, fragments: Iterable[str], published: Path) ->
     """Return those of the file names `fragments` that `named_conf` does not include."""
     names = dict.fromkeys(fragments, "")
     try:
-        _, included, _ = _whole(named_conf, names, published)
+        _, included, _ = whole(named_conf, names, published)
     except (OSError, UnicodeDecodeError):
         return []
     return [name for name in names if name not in included]
 
 
-_TOKEN = re.compile(
+_INCLUDE = re.compile(
     r"/\*.*?\*/|//[^\n]*|#[^\n]*"  # comments
     r'|\binclude\s+"(?P<file>[^"\n]*)"\s*;'
     r'|"(?:[^"\\]|\\.)*"',
@@ -247,15 +247,16 @@ _TOKEN = re.compile(
 )
 
 
-def _whole(
-    named_conf: Path, fragments: Mapping[str, str], published: Path
+def whole(
+    conf: Path, fragments: Mapping[str, str], published: Path, include: re.Pattern[str] = _INCLUDE
 ) -> tuple[str, set[str], list[Path]]:
-    """Return the text of `named_conf`, includes written out, and what it includes.
+    """Return the text of `conf`, includes written out, and what it includes.
 
-    That is: which of the fragments, and which files that are not there.
+    That is: which of the fragments, and which files that are not there. `include` matches an
+    include, with the path as its group ``file``, and what may hold one that is none.
 
-    The fragments' new text stands in the place of the published one: named-checkconf cannot be
-    told to read another file in place of an included one. Raises OSError for `named_conf` itself.
+    The fragments' new text stands in the place of the published one: a checking tool cannot be
+    told to read another file in place of an included one. Raises OSError for `conf` itself.
     """
     ours = {published / name: name for name in fragments}
     included: set[str] = set()
@@ -278,6 +279,6 @@ def _whole(
                 return match[0]
             return "\n".join(written_out(each, (*around, file)) for each in found)
 
-        return _TOKEN.sub(replaced, file.read_text(encoding="utf-8"))
+        return include.sub(replaced, file.read_text(encoding="utf-8"))
 
-    return written_out(named_conf, ()), included, missing
+    return written_out(conf, ()), included, missing

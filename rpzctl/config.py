@@ -15,6 +15,7 @@ from rpzctl import triggers
 from rpzctl.errors import UsageFault
 from rpzctl.monitoring import Audit, Hook, Metrics
 from rpzctl.names import Domain, NameFault, parse
+from rpzctl.resolver_settings import AnyResolver
 from rpzctl.rpz import Action, parse_action
 from rpzctl.typed import Between, Faults, Shaped, Typed
 
@@ -51,7 +52,6 @@ Name = Annotated[str, _domain]
 Network = Annotated[str, _network]
 ActionText = Annotated[str, _action_text]
 Line = Annotated[str, _one_line]
-Port = Annotated[int, Between(1, 65535)]
 Seconds = Annotated[int, Between(0, 2**31 - 1)]
 GroupName = Annotated[str, Shaped(r"[a-z0-9][a-z0-9-]{0,40}")]
 
@@ -96,10 +96,10 @@ class PolicySettings(Typed):
     """of those, one that was replaced so many days ago goes with the next publish; 0: none does"""
     cases: Path = Path("policy/cases.toml")
     """what must be so of each policy before it is published: docs/testing-a-policy.md"""
-    fresh_from: Annotated[int, Between(0)] = 0
+    fresh_from: Annotated[int, Between(0)] | None = None
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
-    since it was made as a whole, so that changes bite at once; 0: none does. When the small zone
-    comes or goes, named drops all policy zones and reads them anew: docs/scale.md"""
+    since it was made as a whole, so that changes bite at once; 0: none does. Unless it is said,
+    200000 where BIND alone serves the policy, with rpzctl's own options.conf: docs/scale.md"""
 
 
 class Soa(Typed):
@@ -166,28 +166,28 @@ class Fetch(Typed):
     """further tries after what may pass: a lost connection, HTTP 429 or 5xx"""
 
 
-class ResolverSettings(Typed):
-    """A name server that serves the policy."""
+class Git(Typed):
+    """What git is told of changes, where the policy repo is under its control."""
 
-    kind: Literal["bind"] = "bind"
-    """which resolver it is"""
-    server: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
-    """address at which it answers queries"""
-    port: Port = 53
-    """of queries"""
-    rndc_server: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
-    """address of its control channel"""
-    rndc_port: Port = 953
-    """port of its control channel"""
-    rndc_key: Path = Path("/etc/bind/rndc.key")
-    """the file that rndc is given as -k"""
-    rndc_timeout: Annotated[float, Between(above=0, most=3600)] = 60.0
-    """seconds until a command of rndc must have ended; it only starts loads, but a reconfig of many
-    zones takes some"""
-    named_conf: Path = Path("/etc/bind/named.conf")
-    """the configuration that holds the two includes; checked before each change of fragments"""
-    timeout: Annotated[float, Between(above=0, most=3600)] = 10.0
-    """seconds until a change of a small zone must be live"""
+    commit: bool = True
+    """block, allow and the like commit what they change in the policy repo, and nothing else"""
+    push: bool = False
+    """and push it; a push that is rejected is told and undoes nothing"""
+    remote: str = ""
+    """where to; else where git pushes by itself"""
+    timeout: Annotated[float, Between(above=0, most=3600)] = 20.0
+    """seconds for each command of git, with its hooks and a signature"""
+
+
+class Watch(Typed):
+    """How patient `rpzctl watch` is, in seconds."""
+
+    quiet: Annotated[float, Between(above=0, most=3600)] = 0.5
+    """so long no file may change before it syncs: an editor or a pull may be at it"""
+    most: Annotated[float, Between(above=0, most=3600)] = 5.0
+    """after this it syncs though files go on changing"""
+    poll: Annotated[float, Between(above=0, most=3600)] = 30.0
+    """so often it looks where no event tells it of changes"""
 
 
 class Group(Typed):
@@ -209,7 +209,9 @@ class Config(Typed):
     sinkhole: Sinkhole = Sinkhole()
     guards: Guards = Guards()
     fetch: Fetch = Fetch()
-    resolver: tuple[ResolverSettings, ...] = ()
+    git: Git = Git()
+    watch: Watch = Watch()
+    resolver: tuple[AnyResolver, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
     audit: Audit = Audit()
     metrics: Metrics = Metrics()

@@ -5,9 +5,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from rpzctl import build, policy, times
+from rpzctl import build, fragments, policy, times
 from rpzctl.errors import NotLive, RpzctlError
-from rpzctl.files import read_text
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import is_within
 from rpzctl.plan import Plan
@@ -15,11 +14,13 @@ from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
 from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS, SINKHOLE, SYNC_LOCK, Store
+from rpzctl.store import SINKHOLE, SYNC_LOCK, Store
 from rpzctl.triggers import is_other
 
 SAMPLE = 12
 """rows of each zone and sort whose effect is proved by a question"""
+FEW = 200
+"""names that a resolver may be told one by one"""
 _PATIENCE = 300.0
 """seconds to wait for the lock when what is published must be settled or put back"""
 
@@ -42,13 +43,15 @@ def bring(
     expect: Sequence[Expectation],
     good: Manifest | None,
     drifted: Sequence[str],
+    names: tuple[str, ...] | None = None,
 ) -> None:
     """Have the resolvers load `manifest`, and prove it, under the lock; or put `good` back.
 
-    `served` is what they are known to serve, `drifted` the zones of it that they do not.
+    `served` is what they are known to serve, `drifted` the zones of it that they do not, `names`
+    as in `Change`.
     """
     try:
-        zones = _load(run, served, manifest, drifted)
+        zones = _load(run, served, manifest, drifted, names=names)
         _prove(run, zones, expect, behind=_rows_in_flight(run, manifest))
     except BaseException as cause:
         raise _undone(run, good, manifest, cause) from cause
@@ -121,6 +124,7 @@ def _load(
     drifted: Sequence[str] = (),
     *,
     everything: bool = False,
+    names: tuple[str, ...] | None = None,
 ) -> dict[str, ZoneEntry]:
     """Tell the resolvers to load; return the policy zones that are to be proved.
 
@@ -128,7 +132,7 @@ def _load(
     changed, named drops all of them and loads them anew. The quick lane then proves the operator's
     zone alone and does not wait for feed zones.
     """
-    change = change_between(run.store, served, manifest, drifted)
+    change = change_between(run.store, served, manifest, drifted)._replace(names=names)
     for resolver in run.resolvers:
         resolver.load(change)
     old = {origin: zone.serial for origin, zone in served.zones.items()} if served else {}
@@ -138,7 +142,7 @@ def _load(
         for origin in manifest.policy_zones
         if origin in change.reload
         or old.get(origin) != manifest.zones[origin].serial
-        or (change.reconfigure and origin in anew)
+        or ((change.unknown or change.fragments) and origin in anew)
     }
 
 
@@ -177,7 +181,13 @@ def change_between(
     """
     drifted = [origin for origin in drifted if origin in manifest.zones]
     if served is None:
-        return Change(True, tuple(manifest.policy_zones), manifest.sinkholes)
+        return Change(
+            True,
+            tuple(manifest.policy_zones),
+            manifest.sinkholes,
+            fragments.changed(None, store.folder(manifest)),
+            tuple(manifest.policy_zones),
+        )
     old = {origin: zone.serial for origin, zone in served.zones.items()}
     moved = [
         origin
@@ -186,11 +196,13 @@ def change_between(
     ]
     shared = old.get(SINKHOLE) != manifest.zones[SINKHOLE].serial
     stay = [name for name in manifest.sinkholes if name in served.sinkholes]
-    fragments = any(
-        read_text(store.folder(served) / name) != read_text(store.folder(manifest) / name)
-        for name in FRAGMENTS
+    return Change(
+        bool(drifted),
+        tuple(moved),
+        tuple(stay) if shared else (),
+        fragments.changed(store.folder(served), store.folder(manifest)),
+        tuple(manifest.policy_zones),
     )
-    return Change(bool(drifted) or fragments, tuple(moved), tuple(stay) if shared else ())
 
 
 def _undone(
@@ -221,7 +233,7 @@ def _undone(
         wanted = (
             build.mixed(run.config, store, good, failed)
             if keep_rules
-            else build.content(store, good)
+            else build.content(run.config, store, good)
         )
         with store.aside() as folder:
             made = build.rebuild(run.config, store, wanted, failed, folder, run.now)
@@ -247,6 +259,24 @@ def _undone(
     return cause  # an interrupt: undone, then passed on
 
 
+def changed_names(plan: Plan, served: Manifest | None) -> tuple[str, ...] | None:
+    """Return the names whose policy changes for resolvers that serve `served`.
+
+    None when they are many, or not known.
+    """
+    if served is None or served.generation != plan.base:
+        return None
+    found = [*plan.sinkholes_added, *plan.sinkholes_removed]
+    for zone in plan.zones:
+        parts = (zone.diff.added, zone.diff.removed, zone.diff.changed)
+        if zone.status == "removed" or zone.frame_changed or sum(map(len, parts)) > FEW:
+            return None
+        found += [row.name for part in parts for row in part]
+    # What a rule on addresses or name servers changes has names that nobody knows.
+    many = plan.sinkhole_changed or len(found) > FEW or any(map(is_other, found))
+    return None if many else tuple(dict.fromkeys(found))
+
+
 def expectations(
     plan: Plan, made: policy.OperatorPolicy, target: build.Target
 ) -> list[Expectation]:
@@ -255,7 +285,7 @@ def expectations(
     Where rows changed, of those; where a template or a setting changed, of all that it draws.
     """
     operator = plan.zones[0]
-    redrawn = plan.sinkhole_changed or "zones.conf" in plan.fragments
+    redrawn = plan.sinkhole_changed or bool(set(fragments.OF_SINKHOLES) & set(plan.fragments))
     names = [*plan.sinkholes_added[:SAMPLE], *(made.sinkholes[:SAMPLE] if redrawn else ())]
     found = [Expectation(Question(name), SINKHOLE_ACTION) for name in dict.fromkeys(names)]
     rows = {candidate.origin: candidate.rows for candidate in target.zones}

@@ -232,7 +232,8 @@ def of_rules(done: "RuleOutcome") -> Done:
     names = [each.subject.rule_text for each in told]
     if done.outcome and done.outcome.published and not names:
         return of_outcome(done.outcome)  # what others had recorded before
-    return Done(done.outcome, names=names, recorded=bool(told))
+    commit = done.recorded.commit if done.recorded else ""
+    return Done(done.outcome, names=names, recorded=bool(told), commit=commit)
 
 
 def of_sync(done: "SyncOutcome") -> Done:

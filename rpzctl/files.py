@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -99,6 +99,26 @@ def _is_alive(pid: str) -> bool:
     except OSError:
         return True
     return True
+
+
+@contextlib.contextmanager
+def written_aside(path: Path, *, mode: int) -> Iterator[BinaryIO]:
+    """Give a file to write to that becomes `path` when all went well: whole, or not at all.
+
+    Raises `RpzctlError`.
+    """
+    beside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
+    try:
+        with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+    except OSError as fault:
+        raise RpzctlError(f"cannot write {path}: {fault.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def read_text(path: Path) -> str | None:

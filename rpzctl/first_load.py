@@ -29,7 +29,10 @@ def announce(run: Run, base: Manifest | None, candidates: Sequence[Candidate]) -
     then another generation is current. Raises what `pipeline.apply` does.
     """
     known = base.zones if base else {}
-    large = {c.origin for c in candidates if c.origin not in known and _is_large(c)}
+    # A zone whose files are damaged is not in `base`, but named has it, and is not to lose it.
+    published = [m for m in (run.store.current(), run.store.proven()) if m]
+    had = {origin for manifest in published for origin in manifest.zones}
+    large = {c.origin for c in candidates if c.origin not in had and _is_large(c)}
     if not (large and run.reload and run.resolvers):
         return False
     run.stage(f"announcing {', '.join(sorted(large))}")

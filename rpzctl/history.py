@@ -13,6 +13,8 @@ class Entry(NamedTuple):
     current: bool
     proven: bool
     """the last one that a resolver was seen to serve"""
+    commit: str
+    """of the policy repo"""
 
     @property
     def moved(self) -> tuple[int, int, int]:
@@ -38,6 +40,7 @@ class Entry(NamedTuple):
             "generation": made.generation,
             "made": made.made,
             **made.cause._asdict(),
+            "commit": self.commit,
             "current": self.current,
             "proven": self.proven,
             "of": made.of or None,
@@ -65,6 +68,7 @@ def history(store: Store) -> list[Entry]:
             made,
             current=current is not None and made.generation == current.generation,
             proven=proven is not None and made.generation == proven.generation,
+            commit=store.commit_of(made),
         )
         for made in reversed(store.kept())
     ]

@@ -40,13 +40,28 @@ state = {state}
 protect = []
 
 [[resolver]]
-kind = "bind"
-server = {server}
-port = {port}
-rndc_port = {rndc_port}
-rndc_key = {rndc_key}
-named_conf = {named_conf}
 """
+_RESOLVER_KEYS = {
+    "bind": ("kind", "server", "port", "rndc_port", "rndc_key", "named_conf"),
+    "unbound": ("kind", "server", "port", "unbound_conf"),
+    "pdns-recursor": ("kind", "server", "port", "config_dir", "socket_dir"),
+    "knot": ("kind", "server", "port", "control"),
+}
+OUTPUTS = {
+    "bind": config.Paths().output,
+    "unbound": Path("/var/lib/unbound/rpzctl"),
+    "pdns-recursor": Path("/var/lib/rpzctl-published"),
+    "knot": Path("/var/lib/rpzctl-published"),
+}
+"""where each kind of resolver may read, as Debian has it: AppArmor confines BIND and Unbound"""
+
+
+class Include(NamedTuple):
+    """A line for a resolver's own configuration."""
+
+    name: str
+    where: str
+    line: str
 
 
 class Made(NamedTuple):
@@ -57,8 +72,9 @@ class Made(NamedTuple):
     kept: tuple[Path, ...]
     git: bool
     generation: int
-    options_include: str
-    zones_include: str
+    includes: tuple[Include, ...]
+    then: tuple[str, ...]
+    """how the resolvers take them in"""
     outcome: Outcome | None = None
     """of the first publish; None: there was a policy already"""
 
@@ -70,7 +86,7 @@ class Made(NamedTuple):
             "kept": [str(path) for path in self.kept],
             "git": self.git,
             "generation": self.generation,
-            "includes": {"options": self.options_include, "zones": self.zones_include},
+            "includes": {include.name: include.line for include in self.includes},
         }
 
 
@@ -112,31 +128,99 @@ def init(
     current = run.store.current()
     outcome = None if current else pipeline.apply(run)
     generation = current.generation if current else outcome.generation if outcome else 0
-    link = run.store.current_link
+    kinds = dict.fromkeys(resolver.kind for resolver in loaded.resolver) or ("bind",)
     return Made(
         repo=folder,
         written=tuple(path for path in wanted if path not in kept),
         kept=tuple(kept),
         git=made_git,
         generation=generation,
-        options_include=f'include "{link}/options.conf";',
-        zones_include=f'include "{link}/zones.conf";',
+        includes=tuple(each for kind in kinds for each in includes(kind, run.store.current_link)),
+        then=tuple(_THEN[kind] for kind in kinds),
         outcome=outcome,
     )
 
 
+_THEN = {
+    "bind": "rndc reconfig",
+    "unbound": "unbound-control reload",
+    "pdns-recursor": "a restart of pdns-recursor",
+    "knot": "a restart of kresd",
+}
+
+
+def includes(kind: str, published: Path) -> list[Include]:
+    """Return the lines by which a resolver of a kind takes in what is published."""
+    match kind:
+        case "bind":
+            return [
+                Include(
+                    "options",
+                    "Inside options { } of named.conf (Debian: /etc/bind/named.conf.options):",
+                    f'include "{published}/options.conf";',
+                ),
+                Include(
+                    "zones",
+                    "At its top level (Debian: /etc/bind/named.conf.local):",
+                    f'include "{published}/zones.conf";',
+                ),
+            ]
+        case "unbound":
+            return [
+                Include(
+                    "modules",
+                    "In the server section of unbound.conf, respip in front of what is there:",
+                    'module-config: "respip validator iterator"',
+                ),
+                Include(
+                    "zones",
+                    "At its top level (Debian: a file in /etc/unbound/unbound.conf.d/):",
+                    f'include: "{published}/unbound.conf"',
+                ),
+            ]
+        case "pdns-recursor":
+            return [
+                Include(
+                    "zones",
+                    "In recursor.conf (or dofile() it in the file that it says there):",
+                    f"lua-config-file={published}/pdns-recursor.lua",
+                ),
+                Include(
+                    "proof",
+                    "Also there, so that answers tell their policy zone:",
+                    "extended-resolution-errors=yes",
+                ),
+            ]
+        case _:
+            return [
+                Include(
+                    "zones",
+                    "In kresd.conf (Debian: /etc/knot-resolver/kresd.conf):",
+                    f'dofile("{published}/knot.lua")',
+                )
+            ]
+
+
 def _settings(overrides: Mapping[str, object]) -> str:
-    paths, resolver = config.Paths(), config.ResolverSettings()
+    kind = str(overrides.get("kind", "bind"))
+    keys = _RESOLVER_KEYS[kind]
+    known = {"output", "state", *keys}
+    for key in overrides:
+        if key not in known:
+            owners = [other for other, own in _RESOLVER_KEYS.items() if key in own]
+            option = key.replace("_", "-")
+            raise UsageFault(
+                f"--{option} is for a resolver of the kind {' or '.join(owners)}, not {kind}"
+            )
+    [resolver] = config.Config.of({"file": Path(), "resolver": [{"kind": kind}]}).resolver
     values: dict[str, object] = {
-        "output": paths.output,
-        "state": paths.state,
-        **{
-            k: getattr(resolver, k)
-            for k in ("server", "port", "rndc_port", "rndc_key", "named_conf")
-        },
+        "output": OUTPUTS[kind],
+        "state": config.Paths().state,
+        **{key: getattr(resolver, key) for key in keys},
         **overrides,
     }
-    return _SETTINGS.format_map({key: _toml(value) for key, value in values.items()})
+    told = {key: _toml(value) for key, value in values.items()}
+    return _SETTINGS.format_map(told) + "".join(f"{key} = {told[key]}\n" for key in keys)
 
 
 def _toml(value: object) -> str:

@@ -1,18 +1,33 @@
 """`check` and `status`: what is there, whether it is sound, whether it is live. Changes nothing."""
 
 import tempfile
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpzctl import build, catalogue, check, feed_groups, guards, planning, sync, times, whatif
+from rpzctl import (
+    abilities,
+    build,
+    catalogue,
+    check,
+    drift,
+    feed_groups,
+    fragments,
+    guards,
+    includes,
+    planning,
+    sync,
+    times,
+    whatif,
+)
 from rpzctl.book import Book, read_book
 from rpzctl.check import Finding, error
+from rpzctl.config import Paths
 from rpzctl.errors import RpzctlError
-from rpzctl.files import file_digest, read_text
+from rpzctl.files import read_text
 from rpzctl.manifest import Hold, Manifest, ZoneEntry
-from rpzctl.resolvers.verify import live_serials, serves
+from rpzctl.resolvers.verify import live_serials
 from rpzctl.run import Run
-from rpzctl.store import FRAGMENTS
 
 
 class ZoneStatus(NamedTuple):
@@ -118,6 +133,7 @@ def status(run: Run) -> Status:
                 live[origin][resolver.title] = serial
         except RpzctlError as fault:
             problems.append(fault.message)
+    problems += _drifted(run, current)
     feeds: list[FeedStatus] = []
     try:
         feeds = feed_status(run)
@@ -139,6 +155,21 @@ def status(run: Run) -> Status:
     )
 
 
+def _drifted(run: Run, current: Manifest | None) -> list[str]:
+    """Return what another hand changed, in the time that any number of names takes."""
+    if current is None:
+        return []
+    found = drift.published(run.config, run.store, current, thorough=False)
+    # That settings say something else since is what `pending` tells.
+    told = [f for f in found if f.severity == "error" or "written after" in f.message]
+    told += [
+        finding
+        for resolver in run.config.resolver
+        for finding in includes.not_included(resolver, run.store.current_link)
+    ]
+    return [f"{f.where} {f.message}" + (f": {f.fix}" if f.fix else "") for f in told]
+
+
 def _pending(run: Run, problems: list[str]) -> bool:
     try:
         return not sync.plan(run).is_empty
@@ -147,16 +178,58 @@ def _pending(run: Run, problems: list[str]) -> bool:
         return True
 
 
-def check_all(run: Run) -> list[Finding]:
-    """Check the rule files, the templates, and every record of the published generation.
+def check_repo(run: Run, also: Collection[str] = ()) -> list[Finding]:
+    """Check what the policy repo says, and nothing of this machine: for where nothing is published.
 
-    Faults of the configuration itself are raised before this is called.
+    Expectations that rest on feeds cannot be held there: warnings, as copies of feeds are missing.
     """
+    with tempfile.TemporaryDirectory(prefix="rpzctl-check-") as name:
+        paths = Paths(output=Path(name, "output"), state=Path(name, "state"))
+        alone = run._replace(config=run.config.but(paths=paths), resolvers=(), reload=False)
+        found, book = _written(alone)
+        if book is None:
+            return found
+        uses_feeds = any(feed.enabled for feed in _known_feeds(alone))
+        for each in _cases(alone):
+            unsure = uses_feeds and "is not rewritten" in each.message
+            told = "it may rest on feeds, of which there are no copies here"
+            found.append(each._replace(severity="warning", fix=told) if unsure else each)
+        kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
+        target, _ = planning.make_target(alone, book, None, None)
+        for candidate in target.zones:
+            if candidate.rows is None:
+                continue
+            for kind in kinds:
+                found += abilities.of_rows(kind, candidate.origin, candidate.rows)
+        return found
+
+
+def _known_feeds(run: Run) -> Iterable[catalogue.Feed]:
+    try:
+        return catalogue.load(run.config).values()
+    except RpzctlError:
+        return ()
+
+
+def _written(run: Run) -> tuple[list[Finding], Book | None]:
+    """Check the rule files, templates and definitions; no rules are given if they have faults."""
     try:
         book = read_book(run.config.repo)
     except RpzctlError as fault:
-        return [error("rules", run.config.repo, line) for line in fault.details or (fault.message,)]
-    found = [*_rules(run, book), *_feeds(run)]
+        told = fault.details or (fault.message,)
+        return [error("rules", run.config.repo, line) for line in told], None
+    return [*_rules(run, book), *_feeds(run)], book
+
+
+def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
+    """Check the rule files, the templates, and every record of the published generation.
+
+    What the configured kinds of resolvers cannot do is found, and what those in `also` could not.
+    Faults of the configuration itself are raised before this is called.
+    """
+    found, book = _written(run)
+    if book is None:
+        return found
     found += _cases(run)
     current = run.store.current()
     if current is None:
@@ -164,9 +237,17 @@ def check_all(run: Run) -> list[Finding]:
             *found,
             error("generation", run.config.output, "nothing is published", "rpzctl apply"),
         ]
+    changed = list(drift.published(run.config, run.store, current, thorough=True))
+    found += changed
+    kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
+    folder = run.store.folder(current)
+    damaged = {each.where for each in changed}
     for entry in current.zones.values():
-        found += _zone(run.store.folder(current), entry)
-    return found + _published_fragments(run, current) + _drift(run, current)
+        if str(folder / entry.file) not in damaged:
+            found += _zone(folder, entry)
+            for kind in kinds if entry.kind == "policy" else ():
+                found += abilities.of_zone_file(kind, entry.origin, folder / entry.file)
+    return found + _published_fragments(run, current) + _not_live(run, current)
 
 
 def _cases(run: Run) -> list[Finding]:
@@ -178,18 +259,14 @@ def _cases(run: Run) -> list[Finding]:
 
 def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
     folder = run.store.folder(current)
-    texts = {name: read_text(folder / name) for name in FRAGMENTS}
-    fragments = {name: text for name, text in texts.items() if text is not None}
-    found = [
-        error("generation", folder / name, "is missing", "rpzctl apply")
-        for name in texts
-        if name not in fragments
-    ]
-    if found:
-        return found
+    texts = {name: read_text(folder / name) for name in fragments.names(run.config)}
+    there = {name: text for name, text in texts.items() if text is not None}
+    found: list[Finding] = []
+    if len(there) < len(texts):
+        return found  # which is told as drift
     for resolver in run.config.resolver:
-        found += check.checkconf(resolver.named_conf, fragments, run.store.current_link)
-        found += _included(resolver.named_conf, fragments, run)
+        found += includes.configuration(resolver, there, run.store.current_link)
+        found += includes.not_included(resolver, run.store.current_link)
     return found
 
 
@@ -223,7 +300,7 @@ def _dry_build(run: Run, target: build.Target) -> list[Finding]:
                 found += build.check_zone(candidate, entry, folder, None)
                 found += build.finish_checkzone(running)
         for resolver in run.config.resolver:
-            found += check.checkconf(resolver.named_conf, target.fragments, run.store.current_link)
+            found += includes.configuration(resolver, target.fragments, run.store.current_link)
     return found
 
 
@@ -236,11 +313,8 @@ def _feeds(run: Run) -> list[Finding]:
 
 
 def _zone(folder: Path, entry: ZoneEntry) -> list[Finding]:
+    """Have the other readers read a zone that is as it was written."""
     path = folder / entry.file
-    if not path.is_file():
-        return [error("generation", path, "is missing", "rpzctl apply")]
-    if file_digest(path) != entry.sha256:
-        return [error("generation", path, "was changed by another hand", "rpzctl apply")]
     running = build.start_checkzone([entry], folder)
     origin = build.check_origin(entry.origin)
     with path.open(encoding="ascii", errors="replace") as text:
@@ -248,40 +322,12 @@ def _zone(folder: Path, entry: ZoneEntry) -> list[Finding]:
     return found + build.finish_checkzone(running)
 
 
-def _included(named_conf: Path, fragments: dict[str, str], run: Run) -> list[Finding]:
-    """Find fragments that named.conf does not include."""
-    missing = check.not_included(named_conf, fragments, run.store.current_link)
-    return [
-        Finding(
-            "includes",
-            "warning",
-            str(named_conf),
-            f"does not include {run.store.current_link / name}",
-            "'rpzctl init' prints the line",
-        )
-        for name in missing
-    ]
-
-
-def _drift(run: Run, current: Manifest) -> list[Finding]:
-    """Find zones that a resolver does not serve as published."""
-    entries = [zone for zone in current.zones.values() if zone.kind == "policy"]
+def _not_live(run: Run, current: Manifest) -> list[Finding]:
+    """Find zones that a resolver does not serve as published: a warning, as it may be down."""
     found = []
     for resolver in run.resolvers:
         try:
-            live = serves(resolver, entries)
+            found += drift.not_live(resolver, current, run.store.kept())
         except RpzctlError as fault:
             found.append(Finding("live", "warning", resolver.title, fault.message, fault.fix))
-            continue
-        found += [
-            Finding(
-                "live",
-                "warning",
-                resolver.title,
-                f"does not serve {origin} as published",
-                "rpzctl apply",
-            )
-            for origin, ok in live.items()
-            if not ok
-        ]
-    return found
+    return [each._replace(severity="warning") for each in found]

@@ -38,7 +38,6 @@ from rpzctl.snapshots import read_as
 from rpzctl.table import TableRows
 from rpzctl.wanted import Became, FreshPage, Report, Wanted, Work
 
-_LONGEST_LABEL = 63
 FEWEST, MOST = 1_000, 10_000
 """bounds of how many rows a fresh zone may have; between them it is a share of the settled zone"""
 _SHARE = 50
@@ -63,7 +62,8 @@ def whole(work: Work, wanted: Wanted) -> Became:
     loads the settled one. Raises `RpzctlError`.
     """
     group = wanted.group
-    work.run.stage(f"merging the feeds of {wanted.origin}")
+    listed = sum(record.names for _, record in group.feeds)
+    work.run.stage(f"merging the feeds of {wanted.origin}", listed)
     held: list[str] = []
     made = merge.combine(_sources(work, group, held), *_terms(work, wanted)[1:])
     held += [
@@ -98,18 +98,10 @@ def _sources(work: Work, group: Group, held: list[str]) -> Iterator[Source]:
 
 
 def _front(work: Work, wanted: Wanted, table: TableRows) -> Candidate | None:
-    """Return the fresh zone in front of a settled one that has just been made; None: it needs none.
-
-    A group that has one keeps it until it is half as large: to go to and fro makes a resolver load
-    all zones anew.
-    """
-    policy = work.run.config.policy
-    least = policy.fresh_from
-    if wanted.front == policy.operator_zone or len(wanted.front) > _LONGEST_LABEL:
-        return None  # its canary has the origin in one label
-    old = work.base.zones.get(wanted.front) if work.base else None
-    if not least or len(table) < (least // 2 if old else least):
+    """Return the fresh zone in front of a settled one that was just made; None: it has none."""
+    if not work.fronts.is_wanted(wanted.origin, len(table)):
         return None
+    old = work.base.zones.get(wanted.front) if work.base else None
     kept: list[Row] = []
     if work.base and old and old.rows_file:
         says = behind.Zones((behind.of_rows(table),))

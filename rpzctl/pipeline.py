@@ -15,7 +15,7 @@ from rpzctl.book import Book, read_book, saved, written
 from rpzctl.build import Step
 from rpzctl.check import Finding
 from rpzctl.errors import Refused, RpzctlError
-from rpzctl.manifest import Hold, Manifest, ZoneEntry
+from rpzctl.manifest import Cause, Hold, Manifest, ZoneEntry
 from rpzctl.plan import Plan
 from rpzctl.run import Run
 from rpzctl.store import SYNC_LOCK
@@ -141,6 +141,8 @@ def _apply_locked(
         base = store.sound(base, thorough=False)
     target, made = planning.make_target(run, source, base, feeds)
     plan = planning.make_plan(run, base, target, made)
+    if run.agreed and not passing:
+        run.agreed.hold(plan)
     if not run.force:
         guards.refuse(plan.stops)
     settled = base is not None and served is not None and base.generation == served.generation
@@ -218,7 +220,8 @@ def _publish(run: Run, step: Step, change: Change) -> tuple[Outcome, "deliver.Pe
                 if change.everything:
                     pending = deliver.start(run, change.served, manifest, expect, good, drifted)
                 else:
-                    deliver.bring(run, change.served, manifest, expect, good, drifted)
+                    names = deliver.changed_names(change.plan, change.served)
+                    deliver.bring(run, change.served, manifest, expect, good, drifted, names)
     if change.everything or not store.is_held(SYNC_LOCK):  # a sync may read what it began from
         store.prune(run.config.policy.keep, run.config.policy.keep_days, run.now)
     old = step.base.zones if step.base else {}
@@ -253,12 +256,26 @@ def _marked(run: Run, made: Manifest, step: Step, change: Change) -> Manifest:
 
         copies = feed_groups.copies_of(run.config)
     return made._replace(
-        cause=run.cause,
+        cause=_cause(run, change),
         held=change.held,
         passing=change.passing,
         moved={zone.origin: zone.moved() for zone in change.plan.zones if zone.status != "same"},
         feeds=copies,
     )
+
+
+def _cause(run: Run, change: Change) -> Cause:
+    """Return who wants what, and what the policy repo is at; a command that commits tells later."""
+    if not change.everything or not run.config.git.commit:
+        return run.cause
+    from rpzctl import git
+
+    try:
+        repo = git.find(run.config.repo, run.config.git.timeout)
+        at = git.head(repo) if repo else git.Head("", dirty=False)
+    except (RpzctlError, OSError):
+        return run.cause
+    return run.cause._replace(commit=at.commit, dirty=at.dirty)
 
 
 def ready(run: Run, base: Manifest | None, *, everything: bool) -> list[str]:

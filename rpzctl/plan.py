@@ -1,8 +1,10 @@
 """The plan: what would change, as a value. It can be printed, kept as JSON, and hashed."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from rpzctl.errors import RpzctlError
 from rpzctl.guards import Stop
 from rpzctl.manifest import Manifest, Moved, ZoneEntry, digest_of
 from rpzctl.render import Drawn
@@ -94,6 +96,8 @@ class Plan(NamedTuple):
     """the fragments of named.conf that differ"""
     stops: tuple[Stop, ...] = ()
     """what the guards say against it"""
+    result: str = ""
+    """digest of the policy that it leads to, whatever it begins from"""
 
     @property
     def is_empty(self) -> bool:
@@ -119,6 +123,7 @@ class Plan(NamedTuple):
             "stops": [
                 {"guard": s.guard, "subject": s.subject, "reason": s.reason} for s in self.stops
             ],
+            "result": self.result,
             "digest": self.digest,
         }
 
@@ -132,6 +137,7 @@ class Plan(NamedTuple):
             self.sinkholes_removed,
             self.sinkhole_changed,
             self.fragments,
+            self.result,
         )
 
 
@@ -152,8 +158,16 @@ def zone_change(
     return ZoneChange(
         origin=candidate.origin,
         status="changed" if old else "new",
-        diff=NOTHING if same_rows else candidate.rows.diff(saved.get(candidate.origin)),
+        diff=NOTHING if same_rows else _diff(candidate.rows, saved.get(candidate.origin)),
         frame_changed=old is not None and old.frame != candidate.drawn.frame,
         rows=len(candidate.rows),
         digest=digest,
     )
+
+
+def _diff(rows: Rows, saved: Path | None) -> Diff:
+    """Return the difference from the rows saved; where those are damaged, from nothing."""
+    try:
+        return rows.diff(saved)
+    except RpzctlError:
+        return rows.diff(None)

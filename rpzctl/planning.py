@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from rpzctl import build, guards, policy, render, shipped, suffixes, triggers
+from rpzctl import fragments, guards, policy, render, shipped, suffixes, triggers
 from rpzctl.book import Book, read_book
 from rpzctl.build import Target
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
 from rpzctl.files import read_text
-from rpzctl.manifest import Manifest
+from rpzctl.manifest import Manifest, digest_of
 from rpzctl.names import Domain
 from rpzctl.plan import NOTHING, Candidate, Plan, ZoneChange, zone_change
 from rpzctl.rows import QuickRows
@@ -69,8 +69,12 @@ def make_target(
             zones=tuple(zones),
             sinkhole=Candidate(SINKHOLE, drawn=drawn, rows=QuickRows(())),
             sinkholes=tuple(made.sinkholes),
-            fragments=build.fragments(
-                env, config, run.store, [zone.origin for zone in zones], made.sinkholes
+            fragments=fragments.drawn(
+                env,
+                config,
+                run.store.current_link,
+                [zone.origin for zone in zones],
+                made.sinkholes,
             ),
         ),
         made,
@@ -107,6 +111,17 @@ def make_plan(run: Run, base: Manifest | None, target: Target, made: policy.Oper
             if base is None or read_text(store.folder(base) / name) != text
         ),
         stops=tuple(_objections(run, changes[0], made)),
+        result=_result(target),
+    )
+
+
+def _result(target: Target) -> str:
+    """Return the digest of all that is to be published, but for serials."""
+    return digest_of(
+        [(zone.origin, zone.digest) for zone in target.zones],
+        target.sinkhole.digest,
+        target.sinkholes,
+        sorted(target.fragments.items()),
     )
 
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import pwd
 import select
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rpzctl.errors import RpzctlError
 
@@ -25,6 +26,8 @@ class Finished(NamedTuple):
     status: int
     out: str
     err: str
+    raw: bytes = b""
+    """`out` as it came"""
 
     @property
     def said(self) -> str:
@@ -56,13 +59,16 @@ class Running(NamedTuple):
             self._end()
             raise
         return Finished(
-            self.child.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+            self.child.returncode, out.decode(errors="replace"), err.decode(errors="replace"), out
         )
 
-    def _end(self) -> None:
+    def kill(self) -> None:
         """Kill it and what it started: a child of its own may hold the pipes open."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL)
+
+    def _end(self) -> None:
+        self.kill()
         self.child.communicate()
 
 
@@ -155,8 +161,18 @@ def _found(program: str) -> str:
     return path
 
 
-def start(argv: Sequence[str], *, takes_input: bool = False) -> Running:
-    """Start `argv`; `find` looks up its first word. Raises `RpzctlError` if it is missing."""
+def start(
+    argv: Sequence[str],
+    *,
+    takes_input: bool = False,
+    env: Mapping[str, str] | None = None,
+    owner: int | None = None,
+) -> Running:
+    """Start `argv`; `find` looks up its first word. Raises `RpzctlError` if it is missing.
+
+    `env` is set besides what the environment has. `owner` is the user to run it as, with the
+    groups and the home of that one; only root may say so.
+    """
     path = _found(argv[0])
     try:
         child = subprocess.Popen(
@@ -164,12 +180,34 @@ def start(argv: Sequence[str], *, takes_input: bool = False) -> Running:
             stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**os.environ, "LC_ALL": "C", **_home(owner), **(env or {})},
             start_new_session=True,
+            **_as(owner),
         )
     except OSError as fault:
         raise RpzctlError(f"cannot start {path}: {fault.strerror}") from None
     return Running(tuple(argv), child)
+
+
+def _as(owner: int | None) -> dict[str, Any]:
+    if owner is None:
+        return {}
+    try:
+        user = pwd.getpwuid(owner)
+    except KeyError:
+        return {"user": owner, "group": owner, "extra_groups": []}
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    return {"user": owner, "group": user.pw_gid, "extra_groups": groups}
+
+
+def _home(owner: int | None) -> dict[str, str]:
+    if owner is None:
+        return {}
+    try:
+        user = pwd.getpwuid(owner)
+    except KeyError:
+        return {"HOME": "/nonexistent"}
+    return {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
 
 
 def run(argv: Sequence[str], *, stdin: bytes | None = None, timeout: float = 30.0) -> Finished:

@@ -70,7 +70,7 @@ def rehearse(
     run.stage(f"fetching {len(wanted)} feeds")
     done = []
     asks = [(feed, Validators()) for feed in wanted]
-    with together.fetching(asks, sync.limits(run.config)) as coming:
+    with together.fetching(asks, sync.limits(run.config), run.progress) as coming:
         for feed, fetched in zip(wanted, coming, strict=True):
             record = store.record(feed.name)
             got = fetched.result()

@@ -123,23 +123,8 @@ class Templates:
         import jinja2
 
         ours = jinja2.FileSystemLoader(shipped.folder("templates"))
-        env = jinja2.Environment(  # noqa: S701 - zone files and named.conf, not HTML; only typed values go in
-            loader=jinja2.ChoiceLoader(
-                [
-                    jinja2.FileSystemLoader(self.config.repo / "templates"),
-                    ours,
-                    jinja2.PrefixLoader({"shipped": ours}),
-                ]
-            ),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            auto_reload=False,
-        )
-        env.filters["txt"] = character_strings
-        env.filters["quoted"] = named_string
-        return env
+        own = jinja2.FileSystemLoader(self.config.repo / "templates")
+        return strict(jinja2.ChoiceLoader([own, ours, jinja2.PrefixLoader({"shipped": ours})]))
 
     @cached_property
     def digest(self) -> str:
@@ -172,6 +157,23 @@ class Templates:
 
 def _sum(drawn: object) -> str:
     return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()
+
+
+def strict(loader: "jinja2.BaseLoader") -> "jinja2.Environment":
+    """Return an environment of templates from `loader`, in which what is not defined is a fault."""
+    import jinja2
+
+    env = jinja2.Environment(  # noqa: S701 - text files of servers, not HTML; only typed values go in
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    env.filters["txt"] = character_strings
+    env.filters["quoted"] = named_string
+    return env
 
 
 def environment(config: Config) -> Templates:

@@ -8,7 +8,7 @@ fetched, not published. A `block` or `allow` given meanwhile comes on top of the
 
 from typing import TYPE_CHECKING
 
-from rpzctl import between, build, check, pipeline, times
+from rpzctl import between, build, includes, pipeline, times
 from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.manifest import Hold, Manifest
 from rpzctl.pipeline import Outcome
@@ -103,7 +103,7 @@ def _same(store: Store, one: Manifest, other: Manifest) -> bool:
 
 def _whole(store: Store, manifest: Manifest) -> Manifest:
     """Return `manifest` if all of its files are as they were written. Raises `RpzctlError`."""
-    sound = store.sound(manifest, thorough=True)
+    sound = store.sound(manifest, thorough=True, published=False)
     gone = [origin for origin in manifest.zones if sound and origin not in sound.zones]
     if gone:
         raise RpzctlError(
@@ -117,11 +117,12 @@ def _whole(store: Store, manifest: Manifest) -> Manifest:
 def _publish(run: Run, base: Manifest, good: Manifest, plan: Plan) -> Manifest:
     store = run.store
     of = good.of or good.generation
-    wanted = build.content(store, good)
+    wanted = build.content(run.config, store, good)
     with store.aside() as folder:
         made = build.rebuild(run.config, store, wanted, base, folder, run.now)
         for resolver in run.config.resolver if plan.fragments else ():
-            build.refuse(check.checkconf(resolver.named_conf, wanted.fragments, store.current_link))
+            found = includes.configuration(resolver, wanted.fragments, store.current_link)
+            build.refuse(found)
         manifest = made._replace(
             cause=run.cause,
             of=of,

@@ -1,4 +1,4 @@
-"""Where the data that come with rpzctl are: templates, feed definitions, lists."""
+"""Where the data that come with rpzctl are: templates, feed definitions, lists, units."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 PACKAGE = Path(__file__).resolve().parent
 
 
-def folder(kind: Literal["templates", "feeds"]) -> Path:
+def folder(kind: Literal["templates", "feeds", "deploy"]) -> Path:
     """Return the folder of shipped `kind`.
 
     A wheel carries it inside the package; in a checkout (and so in an editable install) it

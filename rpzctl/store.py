@@ -23,19 +23,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from rpzctl import book, retention
+from rpzctl import book, intact, retention
 from rpzctl.errors import Locked, RpzctlError
-from rpzctl.files import ASIDE, file_digest, sync_folder, to_disk, write_aside
-from rpzctl.manifest import Manifest, ZoneEntry, read_manifest
+from rpzctl.files import ASIDE, sync_folder, to_disk, write_aside
+from rpzctl.manifest import Manifest, read_manifest
 
 MANIFEST = "manifest.json"
-FRAGMENTS = ("options.conf", "zones.conf")
 SINKHOLE = "sinkhole"
 LOCK = "lock"
 SYNC_LOCK = "sync.lock"
+COMMIT = "commit"
 SERIALS = "serials.json"
-_SMALL = 1 << 20
-"""octets of a file that is read whole each time"""
 _TICK = 10_000_000
 """nanoseconds by which a zone file must be newer at least"""
 
@@ -75,20 +73,39 @@ class Store(NamedTuple):
                 fix="move the output folder away and run 'rpzctl init' and 'rpzctl apply' again",
             ) from None
 
-    def sound(self, manifest: Manifest | None, *, thorough: bool) -> Manifest | None:
+    def sound(
+        self, manifest: Manifest | None, *, thorough: bool, published: bool = True
+    ) -> Manifest | None:
         """Return `manifest` without the zones whose file is gone or is not as it was written.
 
-        A zone that is left out is built anew. Not `thorough`: of a large file only the size counts.
+        A zone that is left out is built anew; all are where `current` gave the manifest and leads
+        elsewhere (`published`). Not `thorough`: of a large file only the size counts.
         """
         if manifest is None:
             return None
         folder = self.folder(manifest)
+        stray = published and (not self.is_in_place(manifest) or self.is_turned_back(manifest))
         zones = {
             origin: zone
             for origin, zone in manifest.zones.items()
-            if _is_sound(folder / zone.file, zone, thorough=thorough)
+            if not stray
+            and intact.is_zone(folder, zone, thorough=thorough)
+            and intact.are_rows(folder, zone)
         }
         return manifest if len(zones) == len(manifest.zones) else manifest._replace(zones=zones)
+
+    def is_in_place(self, manifest: Manifest) -> bool:
+        """Tell whether `current` is a symlink to the folder of `manifest`, which it gave."""
+        link = self.current_link
+        return link.is_symlink() and link.resolve() == self.folder(manifest).resolve()
+
+    def is_turned_back(self, manifest: Manifest) -> bool:
+        """Tell whether `manifest`, which is current, is older than what was last proved.
+
+        No run of rpzctl leaves it so: what is put back has a higher number.
+        """
+        proven = self.proven()
+        return proven is not None and proven.generation > manifest.generation
 
     def proven(self) -> Manifest | None:
         """Return the generation that the resolver was last seen to serve, if it is still kept."""
@@ -230,6 +247,7 @@ class Store(NamedTuple):
         final = self.folder(manifest)
         write_aside(folder / MANIFEST, manifest.text().encode(), mode=0o644)
         self._newer_than_loaded(folder, manifest)
+        intact.make_manifest_newest(folder / MANIFEST, manifest)
         self._remember(manifest)
         folder.chmod(0o755)
         to_disk(folder, private=book.FILES)
@@ -273,6 +291,9 @@ class Store(NamedTuple):
         link = self.output / f"{ASIDE}current-{os.getpid()}"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("generations") / final.name)
+        if self.current_link.is_dir() and not self.current_link.is_symlink():
+            # Another hand put a folder there: it is kept, as what was in it is not known here.
+            self.current_link.rename(self.output / f"replaced-by-{final.name}")
         link.replace(self.current_link)
         sync_folder(self.output)
 
@@ -319,22 +340,39 @@ class Store(NamedTuple):
         """
         return self._read(self.output / "generations" / f"{number:010d}" / MANIFEST)
 
+    def note_commit(self, generation: int, commit: str) -> None:
+        """Write down by which commit the change of a generation was recorded, after the fact.
+
+        It is the one thing that is added to a generation; where it is not there, nothing is known.
+        """
+        folder = self.output / "generations" / f"{generation:010d}"
+        with contextlib.suppress(RpzctlError):
+            write_aside(folder / COMMIT, f"{commit}\n".encode(), mode=0o644, sure=False)
+
+    def commit_of(self, manifest: Manifest) -> str:
+        """Return the commit that recorded a generation, or that it was made from; or nothing."""
+        try:
+            return (self.folder(manifest) / COMMIT).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return manifest.cause.commit
+
     def kept(self) -> list[Manifest]:
-        """Return the generations that are kept, the oldest first."""
-        paths = sorted((self.output / "generations").glob("[0-9]*/" + MANIFEST))
-        return [manifest for path in paths if (manifest := self._read(path))]
+        """Return the generations that are kept, the oldest first, without the `damaged` ones."""
+        return [found for found in map(self._read_or_fault, self._manifests()) if found is not None]
+
+    def damaged(self) -> list[Path]:
+        """Return the manifests of kept generations that cannot be read: nothing goes back there."""
+        return [path for path in self._manifests() if self._read_or_fault(path) is None]
+
+    def _manifests(self) -> list[Path]:
+        return sorted((self.output / "generations").glob("[0-9]*/" + MANIFEST))
+
+    def _read_or_fault(self, path: Path) -> Manifest | None:
+        try:
+            return self._read(path)
+        except RpzctlError:
+            return None
 
     def next_number(self) -> int:
         """Return the number of the next generation; one that was ever used is not used again."""
         return max(*self.numbers(), self.remembered()[0], 0) + 1
-
-
-def _is_sound(path: Path, zone: ZoneEntry, *, thorough: bool) -> bool:
-    head, tail = zone.frame.stamped(zone.serial)
-    try:
-        if path.stat().st_size != len(head) + zone.span[1] + len(tail):
-            return False
-        small = path.stat().st_size <= _SMALL
-        return not (thorough or small) or file_digest(path) == zone.sha256
-    except OSError:
-        return False

@@ -4,11 +4,11 @@ A feed that fails, in whatever way, keeps its last good copy; the others go on.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rpzctl import (
     bulk,
@@ -20,11 +20,13 @@ from rpzctl import (
     interval,
     judging,
     network_guards,
+    next_due,
     pipeline,
     planning,
     snapshots,
     times,
 )
+from rpzctl.book import read_book
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
@@ -33,6 +35,7 @@ from rpzctl.fetch.fetched import Fetched, Limits, Validators
 from rpzctl.judging import Judged
 from rpzctl.pipeline import Outcome
 from rpzctl.plan import Plan
+from rpzctl.progress import Step
 from rpzctl.run import Run
 from rpzctl.snapshots import Record, read_as
 from rpzctl.store import SYNC_LOCK
@@ -41,7 +44,14 @@ from rpzctl.wanted import Report
 if TYPE_CHECKING:
     from rpzctl.formats import Parsed
 
-Tell = Callable[[str], None]
+
+class Tell(Protocol):
+    """Who is told of each feed that was fetched."""
+
+    def __call__(self, line: str, *, fault: bool) -> None:
+        """Take a line, and whether something went wrong."""
+
+
 _Ask = tuple[Feed, Record, Validators]
 _READERS = 2
 """copies that are read at a time: each takes several times its size, while columns are made"""
@@ -80,6 +90,8 @@ class SyncOutcome(NamedTuple):
     feeds: tuple[Synced, ...]
     reports: tuple[Report, ...]
     outcome: Outcome
+    next: datetime | None = None
+    """when one more sync would do something by itself"""
 
     @property
     def all_failed(self) -> bool:
@@ -107,6 +119,7 @@ class SyncOutcome(NamedTuple):
             ],
             "applied": self.outcome.value(),
             "held": self.outcome.value()["held"],
+            "next": times.show(self.next) if self.next else None,
         }
 
 
@@ -119,7 +132,8 @@ def sync(
     fetches all of them now. `tell` is called with a line for each feed that was fetched.
     Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
     """
-    feeds = chosen(run, [*names, *accept])
+    defined = catalogue.load(run.config)
+    feeds = chosen(defined, [*names, *accept])
     store = feed_groups.snapshots(run.config)
     with run.store.lock(run.wait, SYNC_LOCK):
         done: dict[str, Synced] = {}
@@ -136,10 +150,12 @@ def sync(
             asks.append((feed, record, known))
         run.stage(f"fetching and reading {len(asks)} feeds")
         for result in _judged_in_turn(run, asks, accept):
-            tell(_line(result))
+            tell(_line(result), fault=result.fault is not None)
+            run.progress.feed(result.feed, Step.DONE)
             done[result.feed] = result
-        reports, outcome = _apply(run)
-    return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome)
+        reports, outcome = _apply(run, defined)
+    coming = next_due.moment(run, defined, read_book(run.config.repo))
+    return SyncOutcome(tuple(done[feed.name] for feed in feeds), reports, outcome, coming)
 
 
 def limits(config: Config) -> Limits:
@@ -154,19 +170,25 @@ def apply(run: Run) -> Outcome:
     """
     with run.store.lock(run.wait, SYNC_LOCK):
         base = run.store.current()
-        return _apply(run._replace(release=base.held if base else None), thorough=True)[1]
+        if run.agreed:
+            run.agreed.begins_from(base.generation if base else 0)
+        run = run._replace(release=base.held if base else None)
+        return _apply(run, catalogue.load(run.config), thorough=True)[1]
 
 
 def plan(run: Run) -> Plan:
     """Return what `apply` would change."""
-    return planning.plan_only(run, lambda base: list(bulk.zones(run, base).candidates))
+    feeds = catalogue.load(run.config)
+    return planning.plan_only(run, lambda base: list(bulk.zones(run, base, feeds).candidates))
 
 
-def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Outcome]:
+def _apply(
+    run: Run, feeds: Mapping[str, Feed], *, thorough: bool = False
+) -> tuple[tuple[Report, ...], Outcome]:
     base = run.store.sound(run.store.current(), thorough=thorough)
     if base and base.held != run.release:
         return (), pipeline.apply(run, feeds=lambda _: [])
-    made = bulk.zones(run, base)
+    made = bulk.zones(run, base, feeds)
     if first_load.announce(run, base, made.candidates):
         base = run.store.current()
     with ThreadPoolExecutor(1) as beside:
@@ -180,9 +202,8 @@ def _apply(run: Run, *, thorough: bool = False) -> tuple[tuple[Report, ...], Out
     )
 
 
-def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
-    """Return the feeds to fetch. Raises `UsageFault`."""
-    known = catalogue.load(run.config)
+def chosen(known: Mapping[str, Feed], names: Sequence[str]) -> list[Feed]:
+    """Return those of the `known` feeds that are to be fetched. Raises `UsageFault`."""
     feed_groups.refuse_crowds(known)
     if not names:
         return [feed for feed in known.values() if feed.enabled]
@@ -202,7 +223,8 @@ def chosen(run: Run, names: Sequence[str]) -> list[Feed]:
 
 def _judged_in_turn(run: Run, asks: Sequence[_Ask], accept: Sequence[str]) -> Iterator[Synced]:
     """Give what is done with each feed, in order; few are read at a time, whatever has come."""
-    fetching = together.fetching([(feed, known) for feed, _, known in asks], limits(run.config))
+    wanted = [(feed, known) for feed, _, known in asks]
+    fetching = together.fetching(wanted, limits(run.config), run.progress)
     with fetching as coming, ThreadPoolExecutor(_READERS) as pool:
         reading: deque[Future[Synced]] = deque()
         for feed, record, _ in asks:
@@ -220,6 +242,7 @@ def _judge(
     """Take in what came if it is a feed and has not swung; keep the last good copy otherwise."""
     now = times.show(run.now)
     fetched = coming.result()
+    run.progress.feed(feed.name, Step.READING)
     if fetched.data is None:
         return _kept(run, feed, record, fetched, accept=accept)
     digest = snapshots.digest(fetched.data)

@@ -73,7 +73,7 @@ def _largest(frame: pl.DataFrame, measure: pl.Series, count: int) -> pl.DataFram
     """Return the first `count` rows of those with the largest `measure`."""
     large = measure >= measure.top_k(count).min()
     order = measure.filter(large).arg_sort(descending=True)
-    return frame.filter(large).gather(order.head(count))
+    return frame.filter(large)[order.head(count)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,11 @@
 """UTC times: how they are written (RFC 3339) and how people give an expiry."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+Clock = Callable[[], datetime]
+"""gives the present moment, UTC"""
 LONGEST = timedelta(days=3660)
 """of an interval: ten years"""
 _SPAN = re.compile(r"([1-9][0-9]{0,5})\s*(m|min|h|d|w)\Z", re.IGNORECASE)

@@ -27,6 +27,8 @@ from typing import (
 NO_TEXT = "is no text"
 UNSAID = "file"
 """the field that says where a document was read; no document says it itself"""
+KIND = "kind"
+"""the key by which one of several classes is chosen; left out, it is the first one"""
 _PLAIN: Mapping[Any, tuple[tuple[type, ...], str]] = MappingProxyType(
     {
         str: ((str,), NO_TEXT),
@@ -131,12 +133,12 @@ class Typed:
     fields: ClassVar[Mapping[str, Field]] = MappingProxyType({})
 
     def __init_subclass__(cls) -> None:
-        cls.fields = MappingProxyType(
-            {
-                key: Field(_take(kind), not hasattr(cls, key))
-                for key, kind in cls.__annotations__.items()
-            }
-        )
+        own = {
+            key: Field(_take(kind), not hasattr(cls, key))
+            for key, kind in cls.__annotations__.items()
+        }
+        inherited = [each.fields for each in cls.__mro__[1:] if issubclass(each, Typed)]
+        cls.fields = MappingProxyType({**inherited[0], **own})
 
     def __init__(self, /, **document: Any) -> None:  # noqa: ANN401 - that is what is found out
         """Take what a document says. Raises `Faults` with all that is wrong with it."""
@@ -241,6 +243,8 @@ def _take(kind: Any) -> Take:  # noqa: ANN401 - an annotation is of any type
     take: Take
     if origin is Annotated:
         take = partial(_checked, _take(inner[0]), inner[1:])
+    elif origin in {Union, UnionType} and all(_is_section(each) for each in inner):
+        take = partial(_of_kind, {get_args(each.__annotations__[KIND])[0]: each for each in inner})
     elif origin in {Union, UnionType}:
         takes = tuple(_take(each) for each in inner if each is not NoneType)
         take = partial(_either, takes, NoneType in inner)
@@ -300,7 +304,7 @@ def _either(takes: tuple[Take, ...], optional: bool, given: object) -> object:
     raise _wrong(" and ".join(dict.fromkeys(said)), given)
 
 
-def _literal(known: tuple[str, ...], given: object) -> object:
+def _literal(known: tuple[str, ...], given: object) -> str:
     if not isinstance(given, str):
         raise _wrong(NO_TEXT, given)
     if given not in known:
@@ -344,3 +348,37 @@ def _section(kind: type[Typed], given: object) -> Typed:
     if not isinstance(given, Mapping):
         raise _wrong("is no section", given)
     return kind(**given)
+
+
+def _is_section(kind: Any) -> bool:  # noqa: ANN401 - an annotation is of any type
+    return isinstance(kind, type) and issubclass(kind, Typed)
+
+
+def _of_kind(kinds: Mapping[str, type[Typed]], given: object) -> object:
+    """Take a section whose key `KIND` says of which class it is."""
+    if isinstance(given, tuple(kinds.values())):
+        return given
+    if not isinstance(given, Mapping):
+        raise _wrong("is no section", given)
+    named = given.get(KIND, next(iter(kinds)))
+    try:
+        kind = kinds[_literal(tuple(kinds), named)]
+    except Faults as faults:
+        raise Faults(faults.below(KIND)) from None
+    others = {
+        key: [name for name, other in kinds.items() if key in other.fields]
+        for key in given
+        if key not in kind.fields
+    }
+    found = [
+        Fault((key,), f"is a key of the kind {' and '.join(names)}; this one is {named}")
+        for key, names in others.items()
+        if names
+    ]
+    try:
+        taken = kind(**{key: each for key, each in given.items() if not others.get(key)})
+    except Faults as faults:
+        found += faults.faults
+    if found:
+        raise Faults(found)
+    return taken

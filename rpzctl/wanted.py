@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl import render
 from rpzctl.changes import Changes
@@ -15,6 +15,9 @@ from rpzctl.names import Domain
 from rpzctl.plan import Candidate
 from rpzctl.rpz import Action
 from rpzctl.run import Run
+
+if TYPE_CHECKING:
+    from rpzctl.fronts import Fronts
 
 
 class FreshPage(NamedTuple):
@@ -45,6 +48,8 @@ class Work(NamedTuple):
     env: render.Templates
     excepted: Mapping[str, bytes]
     """the exceptions of feeds"""
+    fronts: "Fronts"
+    """which groups have a small zone in front"""
 
     @property
     def ledgers(self) -> Path:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from rpzctl import cases, evaluate
 from rpzctl.errors import RpzctlError
 from rpzctl.manifest import Manifest, ZoneEntry
-from rpzctl.resolvers import Answer
+from rpzctl.resolvers import Answer, Marks, rewritten
 from rpzctl.run import Run
 
 if TYPE_CHECKING:
+    from rpzctl.build import Target
     from rpzctl.check import Finding
+    from rpzctl.plan import Plan
+    from rpzctl.policy import OperatorPolicy
 
 Files = list[tuple[Path, ZoneEntry]]
 
@@ -24,13 +27,40 @@ def planned(run: Run) -> Iterator[tuple[Files, tuple[str, ...]]]:
 
     Zones that stay as they are published are not built. Raises what a plan does.
     """
-    from rpzctl import build, bulk, planning  # columns, where a policy is made
-    from rpzctl.book import read_book
+    base = run.store.sound(run.store.current(), thorough=False)
+    target, _ = _target(run, base)
+    with _built(run, base, target) as files:
+        yield files, target.sinkholes
+
+
+def plan(run: Run) -> "tuple[Plan, list[Finding]]":
+    """Return what `apply` would change, and which of the team's expectations would not be met."""
+    from rpzctl import planning
 
     base = run.store.sound(run.store.current(), thorough=False)
-    target, _ = planning.make_target(
-        run, read_book(run.config.repo), base, lambda at: list(bulk.zones(run, at).candidates)
+    target, made = _target(run, base)
+    found: list[Finding] = []
+    if cases.file_of(run.config).is_file():
+        with _built(run, base, target) as files:
+            found = list(cases.findings(run.config, files, target.sinkholes))
+    return planning.make_plan(run, base, target, made), found
+
+
+def _target(run: Run, base: Manifest | None) -> "tuple[Target, OperatorPolicy]":
+    from rpzctl import bulk, catalogue, planning  # columns, where a policy is made
+    from rpzctl.book import read_book
+
+    feeds = catalogue.load(run.config)
+    book = read_book(run.config.repo)
+    return planning.make_target(
+        run, book, base, lambda at: list(bulk.zones(run, at, feeds).candidates)
     )
+
+
+@contextmanager
+def _built(run: Run, base: Manifest | None, target: "Target") -> Iterator[Files]:
+    from rpzctl import build
+
     with tempfile.TemporaryDirectory(prefix="rpzctl-test-") as name:
         folder = Path(name)
         files: Files = []
@@ -40,7 +70,7 @@ def planned(run: Run) -> Iterator[tuple[Files, tuple[str, ...]]]:
                 files.append((run.store.folder(base), old))
             else:
                 files.append((folder, build.build_zone(candidate, folder, 1)))
-        yield files, target.sinkholes
+        yield files
 
 
 def published(run: Run) -> tuple[Files, tuple[str, ...]]:
@@ -93,11 +123,11 @@ def findings(run: Run) -> "list[Finding]":
         return list(cases.findings(run.config, files, sinkholes))
 
 
-def agrees(verdict: evaluate.Verdict, answer: Answer) -> bool:
-    """Tell whether a resolver's answer is what the policy says, as far as it shows."""
+def agrees(verdict: evaluate.Verdict, answer: Answer, marks: Marks = Marks.ZONE) -> bool:
+    """Tell whether a resolver's answer is what the policy says, as far as it shows by its marks."""
     match verdict.outcome:
         case "passes" | "not rewritten":
-            return verdict.sinkhole is not None or answer.policy_zone is None
+            return verdict.sinkhole is not None or not rewritten(answer, marks)
         case "drop":
             return answer.rcode is None
         case "tcp-only":

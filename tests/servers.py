@@ -107,6 +107,7 @@ def ask(
     tcp: bool = False,
     timeout: float = 5.0,
     server: str = "127.0.0.1",
+    source: str | None = None,
 ) -> str:
     """Return what the server at `port` answers, in one word or one line.
 
@@ -121,7 +122,7 @@ def ask(
     query = dns.message.make_query(name, kind)
     send = dns.query.tcp if tcp else dns.query.udp
     try:
-        reply = send(query, server, timeout=timeout, port=port)
+        reply = send(query, server, timeout=timeout, port=port, source=source)
     except (dns.exception.Timeout, OSError, EOFError):
         return "no answer"
     if reply.flags & dns.flags.TC:

@@ -21,7 +21,9 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["commands.md", "configuration.md", "feeds.md"])
+@pytest.mark.parametrize(
+    "page", ["commands.md", "configuration.md", "feeds.md", "doctor.md", "resolvers.md"]
+)
 def test_the_reference_is_what_the_program_says(page: str) -> None:
     committed = (ROOT / "docs/reference" / page).read_text()
     assert generator().PAGES[page]() == committed, "run 'make docs' and commit"

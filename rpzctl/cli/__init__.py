@@ -13,7 +13,23 @@ from typing import Annotated
 import typer
 
 from rpzctl import __version__
-from rpzctl.cli import define, feed, history, monitor, policy, quick, rule, setup, test, why
+from rpzctl.cli import (
+    define,
+    deploy,
+    doctor,
+    exchange,
+    feed,
+    history,
+    listing,
+    monitor,
+    policy,
+    quick,
+    rule,
+    setup,
+    test,
+    watch,
+    why,
+)
 from rpzctl.cli.options import Given
 
 app = typer.Typer(
@@ -56,7 +72,22 @@ def common(
     ctx.obj = Given(last, None if config is None else Path(config))
 
 
-for module in (setup, rule, policy, history, feed, define, why, test, monitor):
+for module in (
+    setup,
+    rule,
+    listing,
+    policy,
+    history,
+    feed,
+    define,
+    why,
+    test,
+    exchange,
+    doctor,
+    deploy,
+    watch,
+    monitor,
+):
     module.register(app)
 
 

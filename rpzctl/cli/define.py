@@ -7,6 +7,7 @@ import typer
 from rpzctl.cli import feeds as knowing
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Json, OneFeed, Wait, run_of
+from rpzctl.cli.progress import progress
 from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
@@ -93,10 +94,10 @@ def add(
     keys: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
     keys.update(definitions.setting(text) for text in settings or ())
     keys["enabled"] = enabled or keys.get("enabled", False)
-    with show.progress(quiet=json) as stage:
+    with progress(quiet=json) as shown:
         run = _caused(ctx, name)
         with told(ctx, run, [name]) as tell:
-            added = definitions.add(run.config, name, keys, stage)
+            added = definitions.add(run.config, name, keys, shown.stage)
             tell(Done(names=[name], recorded=True))
     feed = added.feed
     if json:

@@ -14,6 +14,7 @@ from rpzctl.cli.options import (
     Wait,
     run_of,
 )
+from rpzctl.cli.progress import Timings, progress
 from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command(epilog="Example: rpzctl sync, from cron, each five minutes")(sync)
+    app.command(epilog="Example: rpzctl sync; from cron, each five minutes: rpzctl sync --quiet")(
+        sync
+    )
 
 
 def sync(
@@ -43,6 +46,10 @@ def sync(
     timings: Annotated[
         bool, typer.Option("--timings", help="Tell also what each stage took, in seconds.")
     ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", help="Say nothing unless something changed or went wrong."),
+    ] = False,
     force: Force = False,
     no_reload: NoReload = False,
     wait: Wait = WAIT,
@@ -52,22 +59,36 @@ def sync(
     from rpzctl import event
     from rpzctl import sync as path
 
-    with show.progress(quiet=json) as stage:
-        clock = show.Timings(stage)
-        run = run_of(ctx, wait=wait, force=force, reload=not no_reload, stage=clock)
-        tell = (lambda _: None) if json else show.note
+    with progress(quiet=json) as shown:
+        clock = Timings(shown)
+        run = run_of(ctx, wait=wait, force=force, reload=not no_reload, progress=clock)
+
+        def tell(line: str, *, fault: bool) -> None:
+            if not json and (fault or not quiet):
+                show.note(line)
+
         with told(ctx, run) as tell_of:
             done = path.sync(run, feeds or (), accept or (), tell, undue=now)
             tell_of(event.of_sync(done))
     spent = clock.seconds() if timings else {}
     if json:
         show.document({**done.value(), **({"timings": spent} if timings else {})})
+    elif quiet:
+        _tell_what_counts(done, [resolver.title for resolver in run.resolvers])
     else:
         for stage_name, seconds in spent.items():
             show.note(f"{seconds:8.3f} s  {stage_name}")
         _tell(done, [resolver.title for resolver in run.resolvers])
     if done.all_failed:
         raise typer.Exit(1)
+
+
+def _tell_what_counts(done: "SyncOutcome", titles: list[str]) -> None:
+    if done.outcome.published:
+        show.outcome(done.outcome, titles)
+        return
+    for line in done.outcome.warnings:
+        show.note(line)
 
 
 def _tell(done: "SyncOutcome", titles: list[str]) -> None:

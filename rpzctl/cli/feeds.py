@@ -6,6 +6,7 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import FeedNames, Json, OneFeed, run_of
+from rpzctl.cli.progress import progress
 
 if TYPE_CHECKING:
     from rpzctl.catalogue import Feed
@@ -161,8 +162,8 @@ def check(ctx: typer.Context, feeds: FeedNames = None, json: Json = False) -> No
     """Fetch feeds and tell what sync would say of them; nothing is kept or changed."""
     from rpzctl import rehearsal
 
-    with show.progress(quiet=json) as stage:
-        run = run_of(ctx, stage=stage)
+    with progress(quiet=json) as shown:
+        run = run_of(ctx, progress=shown)
         done = rehearsal.rehearse(
             run, feeds or (), (lambda _: None) if json else (lambda each: _tell(each.text()))
         )
@@ -194,8 +195,8 @@ def inspect(
     """Show what a reader makes of a list. Nothing is written, no policy is needed."""
     from rpzctl import reading
 
-    with show.progress(quiet=json) as stage:
-        found = reading.inspect(source, form, member, stage)
+    with progress(quiet=json) as shown:
+        found = reading.inspect(source, form, member, shown.stage)
     if json:
         show.document(found.value())
         return

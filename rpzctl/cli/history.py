@@ -6,6 +6,7 @@ import typer
 
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Json, NoReload, Wait, config_of, run_of
+from rpzctl.cli.progress import progress
 from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def history(
                 f"there is no generation {generation}", fix="'rpzctl history' shows them"
             )
     if json:
-        show.document({"generations": [entry.value() for entry in entries]})
+        damaged = [str(path) for path in run.store.damaged()]
+        show.document({"generations": [entry.value() for entry in entries], "damaged": damaged})
         return
     if generation is not None:
         _one(entries[0])
@@ -76,7 +78,7 @@ def history(
     for entry in entries:
         made = entry.manifest
         added, removed, changed = entry.moved
-        commit = made.cause.commit[:_SHA] + ("+" if made.cause.dirty else "")
+        commit = entry.commit[:_SHA] + ("+" if made.cause.dirty else "")
         why = f" ({made.cause.why})" if made.cause.why else ""
         lines.append(
             (
@@ -90,12 +92,14 @@ def history(
             )
         )
     show.table(("GEN", "MADE", "BY", "ROWS", "COMMIT", "STATE", "WHAT"), lines, fit=True)
+    for path in run.store.damaged():
+        show.note(f"{path} is damaged: there is no way back to that generation")
 
 
 def _one(entry: "past.Entry") -> None:
     made = entry.manifest
     cause = made.cause
-    commit = (cause.commit + (", and what was not committed" if cause.dirty else "")) or "-"
+    commit = (entry.commit + (", and what was not committed" if cause.dirty else "")) or "-"
     for label, text in (
         ("generation", str(made.generation)),
         ("made", made.made),
@@ -188,8 +192,8 @@ def rollback(
     for option, text in (("--reason", reason), ("--ticket", ticket), ("--by", by)):
         if text is not None and (not text.isprintable() or not text.strip()):
             raise UsageFault(f"{option} is empty or has a control character")
-    with show.progress(quiet=json) as stage:
-        run = run_of(ctx, wait=wait, reload=not no_reload, stage=stage)
+    with progress(quiet=json) as shown:
+        run = run_of(ctx, wait=wait, reload=not no_reload, progress=shown)
         what = "rollback" if generation is None else f"rollback {generation}"
         why = " ".join(part for part in (ticket, reason) if part)
         cause = run.cause._replace(what=what, by=by or run.cause.by, why=why)
@@ -210,8 +214,8 @@ def rollforward(
     """End the hold of an earlier policy: publish what the rules and feeds say now."""
     from rpzctl import event, sync
 
-    with show.progress(quiet=json) as stage:
-        run = run_of(ctx, wait=wait, reload=not no_reload, stage=stage)
+    with progress(quiet=json) as shown:
+        run = run_of(ctx, wait=wait, reload=not no_reload, progress=shown)
         current = run.store.current()
         if current is None or current.held is None:
             if json:

@@ -10,6 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from rpzctl.config import Config
+    from rpzctl.doctor.scene import Scene
+    from rpzctl.progress import Progress
     from rpzctl.run import Run
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -33,13 +35,18 @@ class Given(NamedTuple):
     """of the command line"""
 
 
+def config_given(ctx: typer.Context) -> Path | None:
+    """Return the configuration that the command line names."""
+    given = ctx.obj.config if isinstance(ctx.obj, Given) else None
+    given = given or ctx.find_root().params.get("config")  # the shell completes
+    return Path(given) if given else None
+
+
 def config_of(ctx: typer.Context) -> "Config":
     """Return the settings that the command line, the environment or the folder point at."""
     from rpzctl import config
 
-    given = ctx.obj.config if isinstance(ctx.obj, Given) else None
-    given = given or ctx.find_root().params.get("config")  # the shell completes
-    return config.load(config.find(Path(given) if given else None))
+    return config.load(config.find(config_given(ctx)))
 
 
 def run_of(
@@ -48,24 +55,26 @@ def run_of(
     wait: float = WAIT,
     force: bool = False,
     reload: bool = True,
-    stage: Callable[[str], None] | None = None,
+    commit: bool = True,
+    progress: "Progress | None" = None,
 ) -> "Run":
     """Return what the pipeline needs to know, the clock read."""
     from rpzctl.manifest import Cause
-    from rpzctl.resolvers.bind import Bind
+    from rpzctl.resolvers import kinds
     from rpzctl.run import Run
 
     config = config_of(ctx)
     run = Run(
         config=config,
         now=datetime.now(UTC),
-        resolvers=tuple(Bind(settings) for settings in config.resolver),
+        resolvers=tuple(kinds.of(settings) for settings in config.resolver),
         wait=wait,
         force=force,
         reload=reload,
+        commit=commit,
         cause=Cause(command_of(ctx), invoker()),
     )
-    return run._replace(stage=stage) if stage else run
+    return run._replace(progress=progress) if progress else run
 
 
 def command_of(ctx: typer.Context) -> str:
@@ -89,6 +98,20 @@ def invoker() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
+
+
+def scene_of(ctx: typer.Context, *, online: bool) -> "Scene":
+    """Return what `doctor` looks at, the clock read; also where the settings cannot be read."""
+    import time
+
+    from rpzctl.doctor.scene import SECONDS, Scene
+    from rpzctl.errors import RpzctlError
+
+    try:
+        given: Config | RpzctlError = config_of(ctx)
+    except RpzctlError as fault:
+        given = fault
+    return Scene(given, datetime.now(UTC), time.monotonic() + SECONDS, online)
 
 
 def complete_feed(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -16,7 +16,6 @@ from rpzctl.cli.options import (
     complete_allowed,
     complete_blocked,
     complete_trigger,
-    config_of,
     invoker,
     run_of,
 )
@@ -67,7 +66,19 @@ OfTrigger = Annotated[
         autocompletion=complete_trigger,
     ),
 ]
+NoCommit = Annotated[
+    bool, typer.Option("--no-commit", help="Leave the commit in the policy repo to you.")
+]
 NoApply = Annotated[bool, typer.Option("--no-apply", help="Record only; apply later.")]
+
+
+class How(NamedTuple):
+    """How a change of rules is carried out."""
+
+    wait: float
+    record: bool
+    no_commit: bool
+    json: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +87,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: rpzctl allow good.evil.example --ticket INC-7")(allow)
     app.command(epilog="Example: rpzctl unblock evil.example")(unblock)
     app.command(epilog="Example: rpzctl unallow good.evil.example")(unallow)
-    app.command("list", epilog="Example: rpzctl list --json | jq '.rules[].name'")(list_rules)
 
 
 def block(
@@ -108,6 +118,7 @@ def block(
     from_: From = None,
     force: Force = False,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
@@ -117,15 +128,13 @@ def block(
     if via not in {"rpz", "zone"}:
         raise UsageFault(f"--via is rpz or zone, not {via!r}")
     parsed = _action(action, data)
-    like = _rule("block", reason, ticket, expires, by, force=force)
+    like = like_rule("block", reason, ticket, expires, by, force=force)
     like = like._replace(action=parsed, via="zone" if via == "zone" else "rpz")
     _add(
         ctx,
         like,
         _subjects(names, from_, exact=exact, trigger=trigger),
-        wait=wait,
-        record=no_apply,
-        as_json=json,
+        how=How(wait, no_apply, no_commit, json),
     )
 
 
@@ -141,18 +150,17 @@ def allow(
     from_: From = None,
     force: Force = False,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Let names resolve whatever feeds and wider blocks say, and prove it."""
-    like = _rule("allow", reason, ticket, expires, by, force=force)
+    like = like_rule("allow", reason, ticket, expires, by, force=force)
     _add(
         ctx,
         like,
         _subjects(names, from_, exact=exact, trigger=trigger),
-        wait=wait,
-        record=no_apply,
-        as_json=json,
+        how=How(wait, no_apply, no_commit, json),
     )
 
 
@@ -163,12 +171,13 @@ def unblock(
     trigger: OfTrigger = None,
     from_: From = None,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Take block rules back."""
     subjects = _subjects(names, from_, exact=exact, trigger=trigger)
-    _remove(ctx, "block", subjects, wait=wait, record=no_apply, as_json=json)
+    _remove(ctx, "block", subjects, how=How(wait, no_apply, no_commit, json))
 
 
 def unallow(
@@ -178,45 +187,13 @@ def unallow(
     trigger: OfTrigger = None,
     from_: From = None,
     no_apply: NoApply = False,
+    no_commit: NoCommit = False,
     wait: Wait = WAIT,
     json: Json = False,
 ) -> None:
     """Take allow rules back."""
     subjects = _subjects(names, from_, exact=exact, trigger=trigger)
-    _remove(ctx, "allow", subjects, wait=wait, record=no_apply, as_json=json)
-
-
-def list_rules(
-    ctx: typer.Context,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also rules that have expired.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Show the operator's rules."""
-    from rpzctl import times
-    from rpzctl.book import read_book
-
-    config = config_of(ctx)
-    now = datetime.now(UTC)
-    book = read_book(config.repo)
-    rules = [rule for rule in book.rules if everything or rule.in_force(now)]
-    if json:
-        values = [{**r.value(), "in_force": r.in_force(now), "where": book.where(r)} for r in rules]
-        show.document({"rules": values})
-        return
-    lines: list[tuple[str, ...]] = []
-    for rule in rules:
-        what = "allow" if rule.verb == "allow" else str(rule.action or config.action)
-        if rule.via == "zone":
-            what = "sinkhole zone"
-        until = times.show(rule.expires) if rule.expires else "-"
-        if not rule.in_force(now):
-            until += " (expired)"
-        why = " ".join(part for part in (rule.ticket, rule.reason) if part) or "-"
-        name = f"{rule.shown()} ({rule.trigger})" if rule.trigger else rule.shown()
-        lines.append((name, what, until, rule.by or "-", why))
-    show.table(("NAME", "ACTION", "EXPIRES", "BY", "WHY"), lines)
+    _remove(ctx, "allow", subjects, how=How(wait, no_apply, no_commit, json))
 
 
 def _action(action: str | None, data: list[str] | None) -> "Action | None":
@@ -243,7 +220,7 @@ def _trigger(text: str | None) -> "Trigger | None":
     return Trigger(text)
 
 
-def _rule(
+def like_rule(
     verb: "Verb",
     reason: str | None,
     ticket: str | None,
@@ -307,22 +284,21 @@ def _add(
     like: "Rule",
     subjects: "list[Subject]",
     *,
-    wait: float,
-    record: bool,
-    as_json: bool,
+    how: How,
 ) -> None:
     from rpzctl import commands, edits, event
 
-    run = _caused(run_of(ctx, wait=wait, force=like.forced), like, subjects)
+    run = run_of(ctx, wait=how.wait, force=like.forced, commit=not how.no_commit)
+    run = _caused(run, like, subjects)
     with told(ctx, run, [subject.rule_text for subject in subjects]) as tell:
         done = commands.change_rules(
             run,
             like.verb,
             lambda book: edits.add(book, subjects, like, run.now),
-            apply=not record,
+            apply=not how.record,
         )
         tell(event.of_rules(done))
-    _tell(done, [r.title for r in run.resolvers], as_json=as_json)
+    _tell(done, [r.title for r in run.resolvers], as_json=how.json)
 
 
 def _remove(
@@ -330,22 +306,20 @@ def _remove(
     verb: "Verb",
     subjects: "list[Subject]",
     *,
-    wait: float,
-    record: bool,
-    as_json: bool,
+    how: How,
 ) -> None:
     from rpzctl import commands, edits, event
 
-    run = _caused(run_of(ctx, wait=wait), None, subjects)
+    run = _caused(run_of(ctx, wait=how.wait, commit=not how.no_commit), None, subjects)
     with told(ctx, run, [subject.rule_text for subject in subjects]) as tell:
         done = commands.change_rules(
             run,
             verb,
             lambda book: edits.remove(book, subjects, verb, run.now),
-            apply=not record,
+            apply=not how.record,
         )
         tell(event.of_rules(done))
-    _tell(done, [r.title for r in run.resolvers], as_json=as_json)
+    _tell(done, [r.title for r in run.resolvers], as_json=how.json)
 
 
 def _caused(run: "Run", like: "Rule | None", subjects: "list[Subject]") -> "Run":
@@ -391,3 +365,5 @@ def _tell(done: "commands.RuleOutcome", titles: list[str], *, as_json: bool) -> 
             print("recorded, not applied")
     elif done.outcome.published or not done.outcome.proven:
         show.outcome(done.outcome, titles)
+    for line in done.recorded.lines() if done.recorded else ():
+        show.note(line)

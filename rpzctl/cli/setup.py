@@ -21,50 +21,92 @@ def register(app: typer.Typer) -> None:
     )(init)
 
 
+ADDRESS = typer.Option(metavar="ADDR", help="Where the resolver answers [127.0.0.1].")
+Output = Annotated[
+    Path | None,
+    typer.Option(help="Zones and fragments, for the resolver to read [/var/lib/bind/rpzctl]."),
+]
+State = Annotated[Path | None, typer.Option(help="rpzctl's own [/var/lib/rpzctl].")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The port of queries there [53].")]
+RndcPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="The port of its control channel [953].")
+]
+RndcKey = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The key that rndc is given [/etc/bind/rndc.key]."),
+]
+NamedConf = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="The configuration that will hold the includes [/etc/bind/named.conf].",
+    ),
+]
+ResolverKind = Annotated[
+    str, typer.Option(metavar="KIND", help="bind, unbound, pdns-recursor or knot.")
+]
+UnboundConf = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Of unbound: its configuration [/etc/unbound/unbound.conf]."),
+]
+ConfigDir = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Of pdns-recursor: where recursor.conf is [/etc/powerdns]."),
+]
+SocketDir = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Of pdns-recursor: its control socket [/run/pdns-recursor]."),
+]
+Control = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Of knot: its control sockets [/run/knot-resolver/control]."),
+]
+
+
 def init(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the policy repo goes.")],
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Zones and fragments, readable by named [/var/lib/bind/rpzctl]."),
-    ] = None,
-    state: Annotated[Path | None, typer.Option(help="rpzctl's own [/var/lib/rpzctl].")] = None,
-    server: Annotated[
-        str | None, typer.Option(metavar="ADDR", help="Where named answers [127.0.0.1].")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="The port of queries there [53].")
-    ] = None,
-    rndc_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="The port of its control channel [953].")
-    ] = None,
-    rndc_key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The key that rndc is given [/etc/bind/rndc.key]."),
-    ] = None,
-    named_conf: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="The configuration that will hold the includes [/etc/bind/named.conf].",
-        ),
-    ] = None,
+    output: Output = None,
+    state: State = None,
+    server: Annotated[str | None, ADDRESS] = None,
+    port: Port = None,
+    rndc_port: RndcPort = None,
+    rndc_key: RndcKey = None,
+    named_conf: NamedConf = None,
+    resolver_kind: ResolverKind = "bind",
+    unbound_conf: UnboundConf = None,
+    config_dir: ConfigDir = None,
+    socket_dir: SocketDir = None,
+    control: Control = None,
     no_git: Annotated[bool, typer.Option("--no-git", help="Do not make it a git repo.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a policy repo, and publish an empty policy for named to include."""
+    """Write a policy repo, and publish an empty policy for the resolver to include."""
     from rpzctl import initial
+    from rpzctl.errors import UsageFault
     from rpzctl.manifest import Cause
 
     _is_address(server)
-    given = {
-        "output": output.absolute() if output else None,
-        "state": state.absolute() if state else None,
+    if resolver_kind not in initial.OUTPUTS:
+        raise UsageFault(
+            f"--resolver-kind is one of {', '.join(initial.OUTPUTS)}, not {resolver_kind!r}"
+        )
+    paths = {
+        "output": output,
+        "state": state,
+        "rndc_key": rndc_key,
+        "named_conf": named_conf,
+        "unbound_conf": unbound_conf,
+        "config_dir": config_dir,
+        "socket_dir": socket_dir,
+        "control": control,
+    }
+    given: dict[str, object] = {
+        **{key: path.absolute() if path else None for key, path in paths.items()},
         "server": server,
         "port": port,
         "rndc_port": rndc_port,
-        "rndc_key": rndc_key.absolute() if rndc_key else None,
-        "named_conf": named_conf.absolute() if named_conf else None,
+        "kind": resolver_kind if resolver_kind != "bind" else None,
     }
     made = initial.init(
         folder,
@@ -110,8 +152,8 @@ def _tell(made: "Made") -> None:
     if made.git:
         print(f"made {made.repo} a git repository")
     print(f"published: generation {made.generation}")
-    print("\nInside options { } of named.conf (Debian: /etc/bind/named.conf.options):")
-    print(f"    {made.options_include}")
-    print("At its top level (Debian: /etc/bind/named.conf.local):")
-    print(f"    {made.zones_include}")
-    print("Then: rndc reconfig, and try: rpzctl block evil.example")
+    print()
+    for include in made.includes:
+        print(include.where)
+        print(f"    {include.line}")
+    print(f"Then: {' and '.join(made.then)}, and try: rpzctl block evil.example")

@@ -5,9 +5,6 @@ import os
 import re
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -115,42 +112,6 @@ def outcome(done: "Outcome", titles: list[str]) -> None:
         print(f"{paint('live', 'green')}: {head} on {where}")
     else:
         print(f"published: {head}; no resolver was told or asked")
-
-
-@contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Give a function that shows what is being done, on a terminal only, until the block ends."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    from rpzctl.names import printable
-
-    with Console(stderr=True).status("") as status:
-        yield lambda stage: status.update(Text(printable(stage, 300)))  # no markup: people's text
-
-
-class Timings:
-    """How long each stage of a command took."""
-
-    def __init__(self, stage: Callable[[str], None]) -> None:
-        self._stage = stage
-        self._begun: list[tuple[str, float]] = [("starting", time.monotonic())]
-
-    def __call__(self, stage: str) -> None:
-        """Begin `stage`, and show it."""
-        self._begun.append((stage, time.monotonic()))
-        self._stage(stage)
-
-    def seconds(self) -> dict[str, float]:
-        """Return the seconds of each stage until now, those of the same name together."""
-        spent: dict[str, float] = {}
-        ends = [*(at for _, at in self._begun[1:]), time.monotonic()]
-        for (stage, begun), end in zip(self._begun, ends, strict=True):
-            spent[stage] = spent.get(stage, 0.0) + end - begun
-        return {stage: round(seconds, 3) for stage, seconds in spent.items()}
 
 
 def plain(text: str) -> str:

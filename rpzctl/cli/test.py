@@ -142,7 +142,7 @@ def _live(run: "Run", query: "Query", verdict: "Verdict") -> list[dict[str, obje
             {
                 "resolver": resolver.title,
                 "answer": answer.text(),
-                "agrees": agrees(verdict, answer),
+                "agrees": agrees(verdict, answer, resolver.marks),
             }
         )
     return found

@@ -1,8 +1,9 @@
 """The only place that fetches feeds. Bounded in size, time, tries and redirects.
 
 What it returns is unpacked octets or a reason; whether they are a feed is judged by others.
-A transport is a module of this folder with one function: feed, validators, limits and the moment
-(monotonic) when time is up come in; what was fetched goes out, or `Broken` is raised.
+A transport is a module of this folder with one function: feed, validators, limits, the moment
+(monotonic) when time is up and whom to tell what came go in; what was fetched comes out, or
+`Broken` is raised.
 """
 
 import secrets
@@ -13,9 +14,9 @@ from functools import partial
 from rpzctl import unpack
 from rpzctl.catalogue import Feed
 from rpzctl.fetch import file, http
-from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators
+from rpzctl.fetch.fetched import Broken, Came, Fetched, Limits, Validators, untold
 
-Transport = Callable[[Feed, Validators, Limits, float], Fetched]
+Transport = Callable[[Feed, Validators, Limits, float, Came], Fetched]
 LONGEST_PAUSE = 30.0
 """seconds; a publisher who wants a longer one is asked again by a later sync"""
 _AWAY = 5.0
@@ -29,10 +30,12 @@ def transports(trust: http.Trust) -> Mapping[str, Transport]:
     return {"https": web, "http": web, "file": file.read, "axfr": _transfer}
 
 
-def _transfer(feed: Feed, known: Validators, limits: Limits, deadline: float) -> Fetched:
+def _transfer(
+    feed: Feed, known: Validators, limits: Limits, deadline: float, came: Came
+) -> Fetched:
     from rpzctl.fetch import axfr  # few have such feeds
 
-    return axfr.transfer(feed, known, limits, deadline)
+    return axfr.transfer(feed, known, limits, deadline, came)
 
 
 def fetch(
@@ -40,15 +43,17 @@ def fetch(
     known: Validators,
     limits: Limits = Limits(),  # noqa: B008 - an immutable value
     trust: http.Trust | None = None,
+    came: Came = untold,
 ) -> Fetched:
     """Fetch `feed` and unpack it; with `known` validators a server may say that nothing changed.
 
-    Several fetches may share a `trust`. Raises nothing for what a publisher, a network or a
+    Several fetches may share a `trust`. `came` is told how many octets come, packed as they are, of
+    all tries and redirects together. Raises nothing for what a publisher, a network or a
     definition can cause.
     """
     try:
         transport = transports(trust or http.Trust())[feed.scheme]
-        got = _tried(partial(transport, feed, known, limits), limits)
+        got = _tried(lambda until: transport(feed, known, limits, until, came), limits)
         if got.data is None:
             return got
         return got._replace(data=unpack.unpack(got.data, limits.unpacked, feed.member))

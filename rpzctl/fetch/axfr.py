@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from rpzctl.catalogue import Feed
 from rpzctl.fetch import secret, wire
-from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators, left, too_much
+from rpzctl.fetch.fetched import Broken, Came, Fetched, Limits, Validators, left, too_much
 from rpzctl.names import printable
 from rpzctl.serial import is_newer
 
@@ -46,7 +46,7 @@ class _Zone(NamedTuple):
     """of dnspython's; None: without TSIG"""
 
 
-def transfer(feed: Feed, known: Validators, limits: Limits, deadline: float) -> Fetched:
+def transfer(feed: Feed, known: Validators, limits: Limits, deadline: float, came: Came) -> Fetched:
     """Transfer the zone of `feed` as zone text. Raises `Broken`."""
     import dns.name
 
@@ -62,7 +62,7 @@ def transfer(feed: Feed, known: Validators, limits: Limits, deadline: float) -> 
                 if serial == known.serial:
                     return Fetched(unchanged=True, validators=known, served=True)
                 _refuse_older(feed, serial, known.serial)
-                data, serial = _text(zone, limits, deadline)
+                data, serial = _text(zone, limits, deadline, came)
         except Broken as fault:
             if not fault.passing:
                 raise
@@ -168,7 +168,7 @@ def _serial(zone: _Zone, seconds: float) -> int:
     return int(soa[0].serial)
 
 
-def _text(zone: _Zone, limits: Limits, deadline: float) -> tuple[bytes, int]:
+def _text(zone: _Zone, limits: Limits, deadline: float, came: Came) -> tuple[bytes, int]:
     """Return the zone as zone text, owners relative to its origin, and its serial."""
     origin = str(zone.origin).lower()
     end = f".{origin}"
@@ -176,6 +176,7 @@ def _text(zone: _Zone, limits: Limits, deadline: float) -> tuple[bytes, int]:
     size = 0
     serial = None
     for message in _messages(zone, limits, deadline):
+        came(len(message.octets))
         for record in message.answers:
             owner = record.owner.lower()
             text = wire.data(record, message)

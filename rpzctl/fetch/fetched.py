@@ -1,9 +1,16 @@
 """What a fetch is given, and how it ends."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 MEBIBYTE = 1 << 20
+Came = Callable[[int], None]
+"""is told how many octets came since it was told last, from any thread"""
+
+
+def untold(_octets: int) -> None:
+    """Tell nobody."""
 
 
 class Validators(NamedTuple):
@@ -30,6 +37,8 @@ class Fetched(NamedTuple):
     """seconds for which the publisher does not want to be asked again"""
     asked: bool = True
     """whether the publisher was asked at all"""
+    date: str | None = None
+    """what the server's clock says (RFC 9110, section 6.6.1)"""
 
 
 class Limits(NamedTuple):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from rpzctl.catalogue import Feed
 from rpzctl.fetch import manifest
-from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators, too_much
+from rpzctl.fetch.fetched import Broken, Came, Fetched, Limits, Validators, too_much
 
 
-def read(feed: Feed, known: Validators, limits: Limits, _deadline: float) -> Fetched:
+def read(feed: Feed, known: Validators, limits: Limits, _deadline: float, came: Came) -> Fetched:
     """Read the file of `feed`, unless it is the one that `known` names. Raises `Broken`."""
     path = feed.file
     try:
@@ -24,6 +24,7 @@ def read(feed: Feed, known: Validators, limits: Limits, _deadline: float) -> Fet
                 events.append(_octets(path.with_name(f"{uuid}.json"), room))
                 room -= len(events[-1])
             data = manifest.document(events)
+        came(len(data))
     except OSError as fault:
         raise Broken(f"cannot read {fault.filename or path}: {fault.strerror}") from None
     return Fetched(data=data, validators=mark, served=True)

@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus, urljoin, urlsplit
 from rpzctl import __version__, unpack
 from rpzctl.catalogue import Feed
 from rpzctl.fetch import manifest, secret
-from rpzctl.fetch.fetched import Broken, Fetched, Limits, Validators, left, too_late, too_much
+from rpzctl.fetch.fetched import Broken, Came, Fetched, Limits, Validators, left, too_late, too_much
 from rpzctl.names import printable
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class _Room:
             return self.left >= 0
 
 
-def get(feed: Feed, known: Validators, limits: Limits, deadline: float, *, trust: Trust) -> Fetched:
+def get(
+    feed: Feed, known: Validators, limits: Limits, deadline: float, came: Came, *, trust: Trust
+) -> Fetched:
     """Fetch `feed`. Raises `Broken`."""
     from rpzctl.fetch import web
 
@@ -96,7 +98,7 @@ def get(feed: Feed, known: Validators, limits: Limits, deadline: float, *, trust
     )
     left(deadline, limits)
     try:
-        with web.Web(lambda: trust.context, deadline, limits.per_host) as connections:
+        with web.Web(lambda: trust.context, deadline, limits.per_host, came) as connections:
             return _fetched(feed, connections, ask, known, limits)
     except Broken as fault:
         raise fault.saying(without(str(fault), ask.hidden)) from None
@@ -240,8 +242,9 @@ def _answer(
     answer: "web.Answer", known: Validators, limits: Limits, hidden: frozenset[str]
 ) -> Fetched:
     status = answer.status
+    date = _header(answer, "Date", hidden)
     if status == 304 and any(known):  # noqa: PLR2004 - Not Modified
-        return Fetched(unchanged=True, validators=known, served=True)
+        return Fetched(unchanged=True, validators=known, served=True, date=date)
     if status != 200:  # noqa: PLR2004 - OK
         raise Broken(
             f"HTTP status {status}",
@@ -264,7 +267,7 @@ def _answer(
     validators = Validators(
         _header(answer, "ETag", hidden), _header(answer, "Last-Modified", hidden)
     )
-    return Fetched(data=data, validators=validators, served=True)
+    return Fetched(data=data, validators=validators, served=True, date=date)
 
 
 def _header(answer: "web.Answer", name: str, hidden: frozenset[str]) -> str | None:

@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 
 from rpzctl.fetch import http, secret
-from rpzctl.fetch.fetched import Broken
+from rpzctl.fetch.fetched import Broken, untold
 
 _GOOD = range(200, 300)
 
@@ -38,7 +38,7 @@ def post(letter: Letter, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     try:
         with (
-            web.Web(lambda: http.Trust().context, deadline, 1) as connections,
+            web.Web(lambda: http.Trust().context, deadline, 1, untold) as connections,
             connections.asked(url, headers, letter.body) as answer,
         ):
             status = answer.status

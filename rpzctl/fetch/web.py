@@ -123,10 +123,20 @@ class _Stream(httpcore.NetworkStream):
 class Web:
     """Web servers for one fetch, directly or by the proxies of the environment."""
 
-    def __init__(self, trust: Callable[[], ssl.SSLContext], deadline: float, most: int) -> None:
-        """Take what gives the context of TLS, when time is up, and connections at a time."""
+    def __init__(
+        self,
+        trust: Callable[[], ssl.SSLContext],
+        deadline: float,
+        most: int,
+        came: Callable[[int], None],
+    ) -> None:
+        """Take what gives the context of TLS, when time is up, and connections at a time.
+
+        `came` is told how many octets of content come.
+        """
         self._trust = trust
         self._most = most
+        self._came = came
         self._network = _Network(deadline)
         self._pools: dict[tuple[str, str | None], httpcore.ConnectionPool] = {}
         self._open = ExitStack()
@@ -160,7 +170,12 @@ class Web:
             for name, value in response.headers:
                 key, text = name.decode("ascii").lower(), _text(value)
                 told[key] = f"{told[key]}, {text}" if key in told else text
-            yield Answer(response.status, told, response.iter_stream())
+            yield Answer(response.status, told, self._counted(response.iter_stream()))
+
+    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._came(len(chunk))
+            yield chunk
 
     def _pool(self, url: str) -> httpcore.ConnectionPool:
         """Return the connections by which `url` is reached."""

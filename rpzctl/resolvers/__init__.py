@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 
@@ -23,7 +24,13 @@ class Answer(NamedTuple):
     """type and data of the answer section, owners left out, in the server's order"""
     truncated: bool = False
     policy_zone: str | None = None
-    """the policy zone that rewrote the answer: BIND puts its SOA into the additional section"""
+    """the policy zone that rewrote the answer, where the server says so: BIND puts its SOA into the
+    additional section, others name it in an extended error (RFC 8914)"""
+    authoritative: bool = False
+    """the AA flag"""
+    bare: bool = False
+    """there are no records in the answer and authority sections: not even the SOA that comes with
+    every negative answer from the internet (RFC 2308)"""
 
     def data(self, rdtype: str) -> list[str]:
         """Return the data of the answer's records of one type, sorted."""
@@ -42,18 +49,44 @@ class Answer(NamedTuple):
         return " ".join(parts)
 
 
+class Marks(StrEnum):
+    """How an answer tells that it comes of policy."""
+
+    ZONE = "zone"
+    """it names the policy zone that rewrote it"""
+    MATCH = "match"
+    """it names the policy zone that speaks of the name, also where that lets it through"""
+    AUTHORITATIVE = "authoritative"
+    """its AA flag is set, as that of nothing that comes from the internet is"""
+
+
+def rewritten(answer: Answer, marks: Marks) -> bool:
+    """Tell whether policy made `answer`, as far as it shows."""
+    if marks is Marks.AUTHORITATIVE:
+        return answer.authoritative
+    if marks is Marks.MATCH and answer.rcode in {"NOERROR", "NXDOMAIN"} and not answer.bare:
+        return False  # local data, or let through
+    return answer.policy_zone is not None
+
+
 class Change(NamedTuple):
-    """What a name server has to take in.
+    """What a name server has to take in."""
 
-    `sinkholes` are sinkhole zones that stay while the zone file that they share changed.
-    """
-
-    reconfigure: bool = False
+    unknown: bool = False
+    """it is not known what it serves: it is told everything"""
     reload: tuple[str, ...] = ()
+    """policy zones whose file changed"""
     sinkholes: tuple[str, ...] = ()
+    """sinkhole zones that stay while the zone file that they share changed"""
+    fragments: tuple[str, ...] = ()
+    """the fragments that changed, of all kinds of resolvers"""
+    zones: tuple[str, ...] = ()
+    """all policy zones in order of precedence"""
+    names: tuple[str, ...] | None = None
+    """the names, with all below them, whose policy changed; None: they are many, or not known"""
 
     def __bool__(self) -> bool:
-        return bool(self.reconfigure or self.reload or self.sinkholes)
+        return any(self[:4])
 
 
 class Resolver(Protocol):
@@ -66,6 +99,14 @@ class Resolver(Protocol):
     @property
     def timeout(self) -> float:
         """Seconds until a change of a small zone must be live."""
+
+    @property
+    def marks(self) -> Marks:
+        """How its answers tell that they come of policy."""
+
+    @property
+    def advice(self) -> str:
+        """Where to look when it does not take a change."""
 
     def ready(self) -> None:
         """Raise `RpzctlError` when no change could be brought to it: no tool, no key, no answer."""

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Sequence
 
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -20,6 +21,10 @@ from rpzctl.resolvers import Answer, Question
 RESEND = 0.25
 """seconds until a question is sent again: on a loopback or a local net, an answer from policy is
 there in a millisecond"""
+
+TELLS = "policy zone "
+"""begins the text of the extended error (RFC 8914) by which an answer names its policy zone; the
+fragments make resolvers say it that can"""
 
 
 def ask(server: str, port: int, questions: Sequence[Question], timeout: float) -> list[Answer]:
@@ -117,12 +122,22 @@ def _understood(question: Question, message: dns.message.Message) -> Answer:
         for rrset in message.answer
         for rdata in rrset
     )
-    soa = (rrset for rrset in message.additional if rrset.rdtype == dns.rdatatype.SOA)
-    zone = next((rrset.name.to_text(omit_final_dot=True).lower() for rrset in soa), None)
     return Answer(
         question,
         dns.rcode.to_text(message.rcode()),
         records,
         bool(message.flags & dns.flags.TC),
-        zone,
+        _policy_zone(message),
+        bool(message.flags & dns.flags.AA),
+        not message.answer and not message.authority,
     )
+
+
+def _policy_zone(message: dns.message.Message) -> str | None:
+    for rrset in message.additional:
+        if rrset.rdtype == dns.rdatatype.SOA:
+            return rrset.name.to_text(omit_final_dot=True).lower()
+    for option in message.options:
+        if isinstance(option, dns.edns.EDEOption) and (option.text or "").startswith(TELLS):
+            return str(option.text).removeprefix(TELLS)
+    return None

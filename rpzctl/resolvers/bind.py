@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rpzctl import process
-from rpzctl.config import ResolverSettings
 from rpzctl.errors import RpzctlError
+from rpzctl.fragments import FILES
 from rpzctl.names import printable
-from rpzctl.resolvers import Answer, Change, Question
+from rpzctl.resolver_settings import BindSettings
+from rpzctl.resolvers import Answer, Change, Marks, Question
 
 _ALL_AT_ONCE = 5
 """From so many sinkhole zones on, one `rndc reload` of everything is cheaper than one each; named
@@ -23,7 +24,7 @@ passes over zones whose file is no newer than what it has."""
 class Bind(NamedTuple):
     """A BIND 9 that this machine controls by rndc."""
 
-    settings: ResolverSettings
+    settings: BindSettings
 
     @property
     def title(self) -> str:
@@ -34,6 +35,16 @@ class Bind(NamedTuple):
     def timeout(self) -> float:
         """Seconds until a change of a small zone must be live."""
         return self.settings.timeout
+
+    @property
+    def marks(self) -> Marks:
+        """A rewritten answer has the policy zone's SOA in its additional section."""
+        return Marks.ZONE
+
+    @property
+    def advice(self) -> str:
+        """Where to look when it does not take a change."""
+        return "see named's log; are the two include lines in named.conf?"
 
     def ready(self) -> None:
         """Raise `RpzctlError` when rndc, its key or the control channel cannot be used."""
@@ -66,7 +77,7 @@ class Bind(NamedTuple):
 
     def load(self, change: Change) -> None:
         """Make named take `change`: `reconfig` for the set of zones, `reload` for their data."""
-        if change.reconfigure:
+        if change.unknown or set(change.fragments) & set(FILES["bind"]):
             self._rndc("reconfig")
         if len(change.sinkholes) > _ALL_AT_ONCE:
             self._rndc("reload")

@@ -12,8 +12,8 @@ from rpzctl.config import Sinkhole
 from rpzctl.errors import NotLive, RpzctlError
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.render import canary_name
-from rpzctl.resolvers import Answer, Question, Resolver
-from rpzctl.rpz import Action, Kind, Row, Scope
+from rpzctl.resolvers import Answer, Marks, Question, Resolver
+from rpzctl.rpz import PASSTHRU, Action, Kind, Row, Scope
 from rpzctl.triggers import is_other
 
 PROBE = "rpzctl-probe"
@@ -58,25 +58,58 @@ def expected(row: Row, zones: Sequence[str]) -> list[Expectation]:
     return [Expectation(Question(name, kind), row.action, tuple(zones)) for name in names]
 
 
-def mismatch(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> str | None:
-    """Return what is wrong with `answer`, or None when it is as planned."""
-    if _fits(expectation, answer, sinkhole):
+def mismatch(
+    expectation: Expectation, answer: Answer, sinkhole: Sinkhole, marks: Marks = Marks.ZONE
+) -> str | None:
+    """Return what is wrong with `answer`, or None when it is as planned.
+
+    Where answers do not name their policy zone (`marks`), the canaries alone prove which zones are
+    live, and of an answer only whether any policy made it.
+    """
+    fits = _fits_some_zone if marks is Marks.AUTHORITATIVE else _fits
+    passed = marks is Marks.MATCH and _may_have_passed(expectation, answer)
+    if passed or fits(expectation, answer, sinkhole):
         return None
     planned = expectation.action or "not rewritten"
     asked = expectation.question
     return f"{asked.name} {asked.type}: planned {planned}, got: {answer.text()}"
 
 
-def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:  # noqa: C901, PLR0911 - one case for each action
+def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:
     action, zones = expectation.action, expectation.zones
     if action is None:
         return answer.policy_zone not in zones
     if answer.policy_zone in zones[:-1]:
         return True
-    by_policy = answer.policy_zone in zones
+    if action.kind is Kind.PASSTHRU:
+        return answer.policy_zone is None and not answer.truncated
+    return _does(expectation, answer, sinkhole, by_policy=answer.policy_zone in zones)
+
+
+def _may_have_passed(expectation: Expectation, answer: Answer) -> bool:
+    """Tell whether the planned zone may have let the name through, which `answer` names."""
+    return (
+        expectation.action == PASSTHRU
+        and answer.policy_zone == expectation.zones[-1]
+        and not answer.truncated
+        and not (answer.bare and answer.rcode in {"NOERROR", "NXDOMAIN"})
+    )
+
+
+def _fits_some_zone(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:
+    action, zones = expectation.action, expectation.zones
+    if action is None or (answer.authoritative and zones[:-1]):
+        return True  # a zone behind, or one in front, may have made it
+    if action.kind is Kind.PASSTHRU:
+        return not answer.authoritative and not answer.truncated
+    return _does(expectation, answer, sinkhole, by_policy=answer.authoritative)
+
+
+def _does(  # noqa: PLR0911 - one case for each action
+    expectation: Expectation, answer: Answer, sinkhole: Sinkhole, *, by_policy: bool
+) -> bool:
+    action = expectation.action or PASSTHRU
     match action.kind:
-        case Kind.PASSTHRU:
-            return answer.policy_zone is None and not answer.truncated
         case Kind.NXDOMAIN:
             return answer.rcode == "NXDOMAIN" and by_policy
         case Kind.NODATA:
@@ -91,6 +124,7 @@ def _fits(expectation: Expectation, answer: Answer, sinkhole: Sinkhole) -> bool:
             return answer.data("CNAME") == [_target(action, expectation.question)]
         case Kind.DATA:
             return answer.truncated or _has(answer, action, expectation.question.type)
+    raise ValueError(f"{action} is no action on an answer")
 
 
 def _has(answer: Answer, action: Action, kind: str) -> bool:
@@ -199,7 +233,7 @@ def prove(
             raise NotLive(
                 f"{resolver.title} did not take the new policy",
                 details=told,
-                fix="see named's log; are the two include lines in named.conf?",
+                fix=resolver.advice,
             )
         time.sleep(_PAUSE)
     _sample(resolver, expectations, sinkhole, deadline, now)
@@ -217,7 +251,8 @@ def _sample(
     while left:
         answers = resolver.ask([e.question for e in left], _QUICK)
         judged = [
-            (e, mismatch(e, answer, sinkhole)) for e, answer in zip(left, answers, strict=True)
+            (e, mismatch(e, answer, sinkhole, resolver.marks))
+            for e, answer in zip(left, answers, strict=True)
         ]
         wrong = [fault for _, fault in judged if fault]
         left = [expectation for expectation, fault in judged if fault]
@@ -225,7 +260,7 @@ def _sample(
             raise NotLive(
                 f"{resolver.title} does not answer as planned",
                 details=wrong,
-                fix="does another zone or policy of named.conf speak of these names?",
+                fix="does another zone or policy of its configuration speak of these names?",
             )
         if left:
             time.sleep(_PAUSE)

@@ -65,11 +65,11 @@ def test_all_bad_names_are_told_and_nothing_is_changed(repo: Site, tmp_path: Pat
     before = repo.files()
     listed = tmp_path / "names.txt"
     listed.write_text("good.example\nbad name.example\n# fine\nworse..example\n")
-    done = repo.cli("block", "fine.example", "10.0.0.1", "--from", str(listed))
+    done = repo.cli("block", "fine.example", "10.0.0.1/8", "--from", str(listed))
     assert done.status == 2
-    for told in ("10.0.0.1", f"{listed}:2", f"{listed}:4", "bad name.example", "worse..example"):
+    for told in ("10.0.0.1/8", f"{listed}:2", f"{listed}:4", "bad name.example", "worse..example"):
         assert told in done.stderr
-    assert "IP address" in done.stderr
+    assert "10.0.0.0/8 is the network around it" in done.stderr
     assert repo.files() == before
 
 
@@ -86,10 +86,10 @@ def test_all_bad_names_are_told_and_nothing_is_changed(repo: Site, tmp_path: Pat
         ".leading.example",
         "a" * 64 + ".example",
         ".".join(["abcdefgh"] * 29) + ".example",
-        "192.0.2.7",
-        "2001:db8::1",
-        "http://192.0.2.7/x",
-        "192.0.2.0/24",
+        "192.0.2.7/24",
+        "fe80::1%eth0",
+        "http://192.0.2.256/x",
+        "192.0.2.0/33",
         "x CNAME rpz-passthru.",
         "$ORIGIN com.",
         "$INCLUDE /etc/passwd",

@@ -140,6 +140,50 @@ def test_a_wider_block_that_goes_uncovers_what_is_below_it(site: Site) -> None:
     assert names == site.answers(names)
 
 
+def malware(site: Site) -> list[str]:
+    """Return the zones of the group that are published, in order."""
+    zones = site.ok("status", "--json").json()["zones"]
+    return [zone["origin"] for zone in zones if "malware" in zone["origin"]]
+
+
+def test_a_front_comes_when_the_set_of_zones_changes_anyway(site: Site) -> None:
+    local(site, "one", text(TEN), format="domains", max_change=0)
+    site.ok("sync")
+    before = site.current
+    site.setting(SETTING)
+    site.ok("sync")
+    assert [SETTLED] == malware(site), "not by itself"
+    one(site, [*TEN, "new.example"])
+    site.ok("sync")
+    assert [SETTLED] == malware(site)
+    local(site, "ads", text(["ad.example"]), format="domains", zone="ads")
+    site.ok("sync")
+    assert [FRESH, SETTLED] == malware(site), "with another group"
+    assert before != site.current
+    site.setting("[group.malware]\nmin_feeds = 2")
+    site.ok("sync")
+    assert [FRESH, SETTLED] == malware(site)
+    site.ok("feeds", "disable", "ads")
+    site.ok("sync")
+    assert [SETTLED] == malware(site), "it was too small for long, and goes with another group"
+    assert "nothing to publish" in site.ok("sync").stdout
+
+
+def test_a_group_that_grew_gets_its_front_when_a_person_says_so(site: Site) -> None:
+    site.setting("[policy]\nfresh_from = 12\n")
+    local(site, "one", text(TEN), format="domains", max_change=0)
+    site.ok("sync")
+    one(site, [*TEN, "a.example", "b.example"])
+    site.ok("sync")
+    assert [SETTLED] == malware(site)
+    assert "nothing to do" in site.ok("plan").stdout
+    site.ok("apply", "--fresh-zones")
+    assert [FRESH, SETTLED] == malware(site)
+    one(site, TEN)
+    assert "fresh.malware.rpz: changed, +2" in site.ok("sync").stdout
+    assert REAL == site.answer("a.example")
+
+
 def test_settings_templates_and_another_feed_make_it_whole(site: Site) -> None:
     large(site)
     one(site, [*TEN, "new.example"])
@@ -149,9 +193,10 @@ def test_settings_templates_and_another_feed_make_it_whole(site: Site) -> None:
     site.setting("[group.malware]\nmin_feeds = 2")
     done = site.ok("sync")
     assert "malware.rpz: changed, +0 -12 ~0, 1 rows" in done.stdout
-    assert [SETTLED] == [
-        z["origin"] for z in site.ok("status", "--json").json()["zones"] if "malware" in z["origin"]
-    ], "a small zone needs none in front"
+    assert REAL == site.answer("new.example")
+    assert [FRESH, SETTLED] == malware(site), "not by itself: named would drop all policy"
+    site.ok("apply", "--fresh-zones")
+    assert [SETTLED] == malware(site), "a small zone needs none in front"
     assert REAL == site.answer("new.example")
 
 

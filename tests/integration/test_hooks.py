@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -218,6 +218,13 @@ def test_a_web_server_is_told(repo: Site, publisher: Publisher) -> None:
     assert [each["names"] for each in told] == [["evil.example"]] * 2
 
 
+def _hangs(publisher: Publisher) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(_: BaseHTTPRequestHandler) -> None:
+        publisher.ended.wait(20)
+
+    return answer
+
+
 def test_bad_days_of_web_servers_are_told_without_the_secret(
     repo: Site, publisher: Publisher
 ) -> None:
@@ -225,7 +232,7 @@ def test_bad_days_of_web_servers_are_told_without_the_secret(
     answers = publisher.answers
     publisher.fails("/500", 500, SECRET.encode())
     publisher.redirects("/away", publisher.url("/elsewhere"))
-    answers["/hangs"] = lambda _: publisher.ended.wait(20) and None
+    answers["/hangs"] = _hangs(publisher)
     answers["/floods"] = _floods
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

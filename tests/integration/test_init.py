@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import REAL, Named, Site
+from tests.servers import REAL, RPZCTL, Named, Site
 
 
 @pytest.fixture
@@ -116,3 +116,44 @@ def test_named_starts_with_the_includes_and_changes_no_answer(site: Site) -> Non
     assert status["live"] is True
     assert status["pending"] is False
     assert status["blocked"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "line"),
+    [
+        ("unbound", "--unbound-conf", 'include: "{current}/unbound.conf"'),
+        ("pdns-recursor", "--config-dir", "lua-config-file={current}/pdns-recursor.lua"),
+        ("knot", "--control", 'dofile("{current}/knot.lua")'),
+    ],
+)
+def test_each_kind_of_resolver_has_its_lines_and_settings(
+    tmp_path: Path, kind: str, option: str, line: str
+) -> None:
+    folders = ["--output", f"{tmp_path}/out", "--state", f"{tmp_path}/state", "--no-git"]
+    done = subprocess.run(
+        [
+            *(*RPZCTL, "init", str(tmp_path / "repo"), *folders),
+            *("--resolver-kind", kind, option, f"{tmp_path}/theirs"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert line.format(current=tmp_path / "out" / "current") in done.stdout
+    assert "rndc" not in done.stdout
+    settings = (tmp_path / "repo" / "rpzctl.toml").read_text()
+    assert f'kind = "{kind}"' in settings
+    assert f'{option[2:].replace("-", "_")} = "{tmp_path}/theirs"' in settings
+    assert "rndc" not in settings
+    assert not (tmp_path / "out" / "current" / "options.conf").exists()
+
+
+def test_an_option_of_another_kind_is_told(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*RPZCTL, "init", str(tmp_path / "r"), "--resolver-kind", "knot", "--rndc-port", "9"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--rndc-port is for a resolver of the kind bind, not knot" in done.stderr

@@ -279,3 +279,20 @@ def test_a_block_beside_a_rollback_is_lost_in_neither_order(site: Site) -> None:
         "two.example": "NXDOMAIN",
         "x.example": "NXDOMAIN",
     }
+
+
+def test_one_damaged_generation_stops_nothing(site: Site) -> None:
+    for name in ("one.example", "two.example", "three.example"):
+        site.ok("block", name)
+    manifest = site.output / "generations/0000000002/manifest.json"
+    manifest.write_text("{")
+    done = site.ok("history", "--json").json()
+    assert [each["generation"] for each in done["generations"]] == [4, 3, 1]
+    assert done["damaged"] == [str(manifest)]
+    assert "is damaged" in site.ok("history").stderr
+    assert site.ok("status", "--json").json()["live"]
+    assert site.cli("rollback", "2").status == 2
+    site.ok("rollback", "1")
+    assert site.answer("three.example") == REAL
+    site.ok("rollforward")
+    site.ok("sync")

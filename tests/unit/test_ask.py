@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
@@ -87,7 +88,9 @@ def test_an_answer_is_understood() -> None:
 
 @pytest.mark.parametrize("rcode", ["NXDOMAIN", "SERVFAIL", "REFUSED"])
 def test_an_rcode_is_understood(rcode: str) -> None:
-    assert Answer(EVIL, rcode) == one(lambda query, _: [answer(query, rcode=rcode).to_wire()])
+    assert Answer(EVIL, rcode, bare=True) == one(
+        lambda query, _: [answer(query, rcode=rcode).to_wire()]
+    )
 
 
 def test_truncation_is_understood() -> None:
@@ -96,7 +99,29 @@ def test_truncation_is_understood() -> None:
         made.flags |= dns.flags.TC
         return [made.to_wire()]
 
-    assert Answer(EVIL, "NOERROR", (), True) == one(reply)
+    assert Answer(EVIL, "NOERROR", (), True, bare=True) == one(reply)
+
+
+def test_the_aa_flag_is_understood() -> None:
+    def reply(query: dns.message.Message, _: int) -> list[bytes]:
+        made = answer(query, "A 192.0.2.1")
+        made.flags |= dns.flags.AA
+        return [made.to_wire()]
+
+    assert GOOD._replace(authoritative=True) == one(reply)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [("policy zone ads.rpz", "ads.rpz"), ("filtered by the provider", None), ("", None)],
+)
+def test_an_extended_error_names_the_policy_zone(text: str, zone: str | None) -> None:
+    def reply(query: dns.message.Message, _: int) -> list[bytes]:
+        made = answer(query, "A 192.0.2.1")
+        made.use_edns(options=[dns.edns.EDEOption(dns.edns.EDECode.OTHER, text or None)])
+        return [made.to_wire()]
+
+    assert GOOD._replace(policy_zone=zone) == one(reply)
 
 
 def test_a_question_whose_datagram_was_lost_is_sent_again() -> None:
@@ -154,7 +179,7 @@ def test_an_answer_without_a_question_is_ignored_unless_it_tells_a_failure() -> 
         made.question.clear()
         return [made.to_wire()]
 
-    assert Answer(EVIL, "FORMERR") == one(failing)
+    assert Answer(EVIL, "FORMERR", bare=True) == one(failing)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import pytest
 
 from rpzctl import build, config, render
 from rpzctl.build import Step, Target
+from rpzctl.fragments import ALL as FRAGMENTS
 from rpzctl.manifest import Manifest
 from rpzctl.names import Domain
 from rpzctl.plan import Candidate
 from rpzctl.rows import QuickRows
 from rpzctl.rpz import Action, Kind, Row, Scope
-from rpzctl.store import FRAGMENTS, SINKHOLE, Store
+from rpzctl.store import SINKHOLE, Store
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 CLOCK = 2026112400
@@ -88,7 +89,7 @@ def test_what_is_put_back_says_the_same_under_a_higher_serial(house: House) -> N
     good = house.publish({"local.rpz": ("a.example",), "ads.rpz": ("b.example",)})
     bad = house.publish({"local.rpz": ("z.example",), "ads.rpz": ("b.example",)})
     with house.store.aside() as folder:
-        wanted = build.content(house.store, good)
+        wanted = build.content(house.config, house.store, good)
         restored = build.rebuild(house.config, house.store, wanted, bad, folder, NOW)
         house.store.publish(folder, restored)
     assert {"local.rpz": CLOCK + 2, "ads.rpz": CLOCK, SINKHOLE: CLOCK} == serials(restored)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from rpzctl import config
-from rpzctl.config import SYSTEM_FILE, Config, Group, ResolverSettings
+from rpzctl.config import SYSTEM_FILE, Config, Group
 from rpzctl.errors import UsageFault
+from rpzctl.resolver_settings import BindSettings
 from rpzctl.rpz import Action, Kind
 
 
@@ -45,7 +46,7 @@ def test_an_empty_file_has_the_defaults_of_debian(tmp_path: Path) -> None:
         found.sinkhole.ipv4,
         found.sinkhole.ipv6,
     )
-    resolver = ResolverSettings()
+    resolver = BindSettings()
     assert (53, 953, Path("/etc/bind/rndc.key"), ip_address("127.0.0.1")) == (
         resolver.port,
         resolver.rndc_port,
@@ -101,6 +102,22 @@ def test_relative_paths_are_relative_to_the_file(
         ("[guards]\nprotected = []", "unknown key 'guards.protected'; did you mean 'protect'?"),
         ("[[resolver]]\nprot = 5", "unknown key 'resolver.0.prot'; did you mean 'port'?"),
         (
+            "[[resolver]]\nkind = 'unbound'\nrndc_port = 953",
+            "resolver.0.rndc_port: is a key of the kind bind; this one is unbound",
+        ),
+        (
+            "[[resolver]]\nkind = 'knot'\nunbound_conf = 'x'\n",
+            "resolver.0.unbound_conf: is a key of the kind unbound; this one is knot",
+        ),
+        (
+            "[[resolver]]\nkind = 'unbound'\nsocket_dir = '/run'",
+            "resolver.0.socket_dir: is a key of the kind pdns-recursor; this one is unbound",
+        ),
+        (
+            "[[resolver]]\nkind = 'knot'\ncontorl = 'x'\n",
+            "unknown key 'resolver.0.contorl'; did you mean 'control'?",
+        ),
+        (
             "[[resolver]]\n[[resolver]]\nrndckey = 'x'",
             "unknown key 'resolver.1.rndckey'; did you mean 'rndc_key'?",
         ),
@@ -151,7 +168,7 @@ def test_file_is_no_key_for_people(tmp_path: Path) -> None:
         ("[guards]\nprotect = ['ok.example', '1.2.3.4']", "guards.protect.1: is an IP address"),
         ("[[resolver]]\nport = 0", "resolver.0.port: "),
         ("[[resolver]]\nserver = 'localhost'", "resolver.0.server"),
-        ("[[resolver]]\nkind = 'unbound'", "resolver.0.kind: "),
+        ("[[resolver]]\nkind = 'dnsmasq'", "resolver.0.kind: "),
         ("[[resolver]]\ntimeout = 0", "resolver.0.timeout: "),
         ("[[resolver]]\ntimeout = nan", "resolver.0.timeout: "),
         ("[resolver]\nport = 53", "resolver: "),

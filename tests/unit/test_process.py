@@ -16,7 +16,7 @@ def python(code: str) -> list[str]:
 
 def test_status_and_both_channels_are_returned() -> None:
     done = process.run(python("import sys; print('out'); print('err', file=sys.stderr); exit(3)"))
-    assert (3, "out\n", "err\n") == done
+    assert (3, "out\n", "err\n", b"out\n") == done
     assert done.said == "out\nerr"
 
 

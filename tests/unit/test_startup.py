@@ -21,6 +21,7 @@ HEAVY = (
     "tomlkit",
     "pydantic",
     "idna",
+    "watchdog",
 )
 SHOW = (
     "import sys, json; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"

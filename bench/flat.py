@@ -1,0 +1,71 @@
+"""Whether what people type at slows down with the size of the feeds: 1,000 names against many.
+
+    python bench/flat.py --names 10000000
+
+Both places have a named of their own that has loaded its zones, and take turns.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from measure import Line, about, medians
+from place import Place, place
+
+FEW = 1_000
+MOST = 1.3
+_DEFINITION = 'url = "{url}"\nformat = "hosts"\nzone = "malware"\nenabled = true\n'
+
+
+def filled(here: Place, count: int) -> None:
+    """Give `here` a feed of `count` names, published and live."""
+    feed = here.home / "feed.hosts"
+    with feed.open("w", encoding="ascii") as out:
+        out.writelines(f"0.0.0.0 n{n:x}.case{n % 977}.example\n" for n in range(count))
+    (here.site.repo / "feeds/big.toml").write_text(_DEFINITION.format(url=feed.as_uri()))
+    with here.site.config.open("a", encoding="utf-8") as out:
+        out.write("timeout = 900.0\n[fetch]\noctets = 2000000000\nunpacked = 2000000000\n")
+    here.rpzctl("sync", "--wait", "900")
+
+
+def measure(home: Path, count: int, turns: int = 9) -> list[Line]:
+    """Return a line for each command: with `count` names, and with few."""
+    with ExitStack() as open_places:
+        large, small = (
+            open_places.enter_context(place(home / name)) for name in ("large", "small")
+        )
+        filled(small, FEW)
+        filled(large, count)
+        commands: dict[str, Callable[[Place, int], float]] = {
+            "block NAME": lambda at, turn: at.rpzctl("block", f"fresh{turn}.example"),
+            "allow NAME": lambda at, turn: at.rpzctl("allow", f"good{turn}.example"),
+            "why NAME": lambda at, turn: at.rpzctl("why", f"n{turn:x}.case{turn}.example"),
+            "status": lambda at, _: at.rpzctl("status"),
+        }
+        lines = []
+        for what, command in commands.items():
+            ours, theirs = medians(turns, partial(command, large), partial(command, small))
+            title = f"`rpzctl {what}`, {count:,} names in feeds"
+            lines.append(Line(title, ours, f"{FEW:,} names", theirs, MOST))
+        return lines
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--names", type=int, default=10_000_000, metavar="N")
+    count = options.parse_args().names
+    home = Path(tempfile.mkdtemp(prefix="rpzctl-flat-"))
+    try:
+        lines = measure(home, count)
+    finally:
+        shutil.rmtree(home)
+    print(about(lines), end="")
+
+
+if __name__ == "__main__":
+    main()

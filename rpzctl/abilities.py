@@ -1,0 +1,188 @@
+"""What each kind of resolver makes of policy: which actions and triggers, and what else differs.
+
+`check` warns by it, a publish is refused by it, docs/resolvers.md is written from it, and the
+conformance suite holds it against the real daemons.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from rpzctl.check import Finding, error
+from rpzctl.names import printable
+from rpzctl.rows import QuickRows, Rows, Shape, expand
+from rpzctl.rpz import Action, Kind, Row
+from rpzctl.triggers import Trigger, trigger_of
+
+CAN = ""
+"""it does as BIND does"""
+
+
+class Ability(NamedTuple):
+    """What a kind of resolver makes of policy."""
+
+    title: str
+    """with the version that was tried"""
+    actions: Mapping[Kind, str]
+    """for each action `CAN`, or what happens instead"""
+    triggers: Mapping[Trigger, str]
+    """the same for each sort of trigger"""
+    change: str
+    """how a change is brought to it"""
+    proof: str
+    """how an answer tells that policy made it"""
+    cname_targets: str = CAN
+    """whether a name is held against policy that a CNAME leads to"""
+    refuses_duplicates: bool = False
+    """a record that stands twice costs the whole zone"""
+
+
+def _actions(**but: str) -> Mapping[Kind, str]:
+    return MappingProxyType({kind: but.get(kind.name.lower(), CAN) for kind in Kind})
+
+
+def _triggers(others: str = CAN, **but: str) -> Mapping[Trigger, str]:
+    """Return what becomes of each trigger: of all but the name of the query, `others`."""
+    found = {trigger: CAN if trigger is Trigger.QNAME else others for trigger in Trigger}
+    return MappingProxyType({t: but.get(t.name.lower(), told) for t, told in found.items()})
+
+
+ABILITIES: Mapping[str, Ability] = MappingProxyType(
+    {
+        "bind": Ability(
+            title="BIND 9.18",
+            actions=_actions(),
+            triggers=_triggers(),
+            change="`rndc reload` of each changed zone; `rndc reconfig` for another set of zones",
+            proof="an answer names its policy zone (SOA in the additional section)",
+        ),
+        "unbound": Ability(
+            title="Unbound 1.17",
+            actions=_actions(),
+            triggers=_triggers(),
+            change="`unbound-control auth_zone_reload` of each changed zone; `reload_keep_cache` "
+            "for another set of zones",
+            proof="an answer of policy has the AA flag, and does not say which zone made it",
+        ),
+        "pdns-recursor": Ability(
+            title="PowerDNS Recursor 4.8",
+            actions=_actions(),
+            triggers=_triggers(
+                client_ip="what one client is answered is given to others, unless "
+                "disable-packetcache=yes"
+            ),
+            change="`rec_control reload-lua-config`: all zones, whichever changed",
+            proof="an answer names the policy zone that speaks of it (extended error, RFC 8914)",
+            refuses_duplicates=True,
+        ),
+        "knot": Ability(
+            title="Knot Resolver 5.6",
+            actions=_actions(cname="left out: the name resolves"),
+            triggers=_triggers("never matches"),
+            change="its control sockets: each changed zone, or all for another set of zones",
+            proof="an answer names its policy zone (extended error, RFC 8914)",
+            cname_targets="not held against policy: it resolves",
+        ),
+    }
+)
+
+
+class _Seen(NamedTuple):
+    """What something that a kind cannot do is, and where it was first seen."""
+
+    message: str
+    example: str
+
+
+def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Finding]:
+    """Find what `kind` cannot do among the records that a zone is to have. Each is an error.
+
+    Harm: Knot Resolver leaves such a rule out, and the name resolves; PowerDNS Recursor drops the
+    whole zone for one record that stands twice, and says that all is well.
+    """
+    lines = (
+        line for shape in shapes.values() for line in expand(shape, _NAME).splitlines(keepends=True)
+    )
+    return [
+        error("resolver", origin, f"{seen.message} ({kind})", _FIX) for seen in _faults(kind, lines)
+    ]
+
+
+def of_zone_file(kind: str, origin: str, path: Path) -> list[Finding]:
+    """Find what `kind` cannot do in a published zone file. Each is a warning, with an example."""
+    with path.open(encoding="ascii", errors="replace") as lines:
+        return [
+            Finding(
+                "resolver",
+                "warning",
+                origin,
+                printable(f"{seen.message} ({kind}); first: {seen.example}", 400),
+                _FIX,
+            )
+            for seen in _faults(kind, lines)
+        ]
+
+
+_NAME = "name.invalid"
+_FIX = "docs/resolvers.md tells what each kind can do"
+_RECORD = re.compile(r"(?:[0-9]+ )?(?:IN )?([A-Z0-9]+) (.*)")
+_MARKS = {
+    ".": Kind.NXDOMAIN,
+    "*.": Kind.NODATA,
+    "rpz-drop.": Kind.DROP,
+    "rpz-tcp-only.": Kind.TCP_ONLY,
+    "rpz-passthru.": Kind.PASSTHRU,
+}
+
+
+def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
+    """Return each sort of fault once."""
+    able = ABILITIES[kind]
+    found: dict[str, _Seen] = {}
+
+    def tell(message: str, line: str) -> None:
+        found.setdefault(message, _Seen(message, line.strip()))
+
+    before = ""
+    for line in lines:
+        if line == before and able.refuses_duplicates:
+            tell("a record stands twice, for which the whole zone is dropped", line)
+        before = line
+        owner, _, rest = line.partition(" ")
+        trigger = trigger_of(owner)
+        if able.triggers[trigger] != CAN:
+            tell(f"trigger {trigger}: {able.triggers[trigger]}", line)
+        record = _RECORD.match(rest)
+        if record is None:
+            continue
+        action = Kind.DATA
+        if record[1] == "CNAME":
+            action = _MARKS.get(record[2], Kind.CNAME)
+        if able.actions[action] != CAN:
+            tell(f"action {action}: {able.actions[action]}", line)
+    return list(found.values())
+
+
+def of_rows(kind: str, origin: str, rows: Rows) -> list[Finding]:
+    """Find triggers among `rows` that `kind` does not know. Each is a warning.
+
+    They are for the other resolvers then. Large zones have none.
+    """
+    able = ABILITIES[kind]
+    seen: dict[Trigger, Row] = {}
+    for row in rows.all() if isinstance(rows, QuickRows) else ():
+        trigger = trigger_of(row.name)
+        if able.triggers[trigger] != CAN:
+            seen.setdefault(trigger, row)
+    return [
+        Finding(
+            "resolver",
+            "warning",
+            origin,
+            f"trigger {trigger}: {able.triggers[trigger]} ({kind}); first: {row.text()}",
+            _FIX,
+        )
+        for trigger, row in seen.items()
+    ]

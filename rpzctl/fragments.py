@@ -1,0 +1,137 @@
+"""Fragments: what each kind of resolver includes of a generation, besides the zone files.
+
+A kind's fragments are written where a resolver of that kind is configured, BIND's also where none
+is. They are text of templates, and say which zones there are and where; zone files are the same for
+all kinds.
+
+BIND serves a sinkhole zone as a zone of its own. For the others the sinkhole zones together are one
+more policy zone, in front, so that one comes or goes without a change of configuration.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from rpzctl import render
+from rpzctl.config import Config
+from rpzctl.errors import RpzctlError
+from rpzctl.files import read_text
+
+SINKHOLES = "sinkholes.rpz"
+"""the file of the policy zone that holds the sinkhole zones, for resolvers other than BIND"""
+SINKHOLES_ORIGIN = "sink"
+"""its origin; other policy zones have two labels or more: what fits into those fits here"""
+FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "bind": ("options.conf", "zones.conf"),
+        "unbound": ("unbound.conf", SINKHOLES),
+        "pdns-recursor": ("pdns-recursor.lua", SINKHOLES),
+        "knot": ("knot.lua", SINKHOLES),
+    }
+)
+"""the fragments of each kind"""
+ALL = tuple(dict.fromkeys(name for names in FILES.values() for name in names))
+OF_SINKHOLES = ("zones.conf", SINKHOLES)
+"""those that name the sinkhole zones"""
+_TEMPLATES = {
+    "options.conf": "bind/options.conf.j2",
+    "zones.conf": "bind/zones.conf.j2",
+    "unbound.conf": "unbound/unbound.conf.j2",
+    "pdns-recursor.lua": "pdns-recursor/rpz.lua.j2",
+    "knot.lua": "knot/rpz.lua.j2",
+    SINKHOLES: "common/sinkholes.rpz.j2",
+}
+
+
+def file_of(origin: str) -> str:
+    """Return the file name of a zone in a generation."""
+    return f"{origin}.zone"
+
+
+def unbound_names(zones: Sequence[str]) -> dict[str, str]:
+    """Return by what name Unbound knows each policy zone, that of the sinkhole zones included.
+
+    On a reload Unbound keeps the zones that it knows by name where they are and puts others in
+    front of them, whatever the order of its configuration says (seen on 1.17). So another set of
+    zones, or another order, gives all of them new names. They are shorter than origins: what fits
+    into a zone by its origin fits by these.
+    """
+    digest = hashlib.sha256("\n".join(zones).encode()).digest()
+    tag = base64.b32encode(digest).decode()[:4].lower()
+    return {zone: f"{tag}{place}" for place, zone in enumerate((SINKHOLES_ORIGIN, *zones))}
+
+
+def names(config: Config) -> tuple[str, ...]:
+    """Return the names of the fragments that the configured resolvers need."""
+    kinds = dict.fromkeys(resolver.kind for resolver in config.resolver) or ("bind",)
+    return tuple(dict.fromkeys(name for kind in FILES if kind in kinds for name in FILES[kind]))
+
+
+def drawn(
+    env: render.Templates,
+    config: Config,
+    published: Path,
+    zones: Sequence[str],
+    sinkholes: Sequence[str],
+) -> dict[str, str]:
+    """Return the text of the fragments, by file name.
+
+    `published` is the folder through which resolvers read what is published.
+    """
+
+    def file(zone: str) -> Path:
+        return published / file_of(zone)
+
+    values: dict[str, dict[str, object]] = {
+        "options.conf": {"zones": zones, "policy": config.policy},
+        "zones.conf": {
+            "zones": zones,
+            "sinkholes": sinkholes,
+            "output": str(published),
+            "file": file,
+        },
+        SINKHOLES: {"sinkholes": sinkholes, "sinkhole": config.sinkhole, "soa": config.soa},
+    }
+    whole: dict[str, object] = {
+        "zones": zones,
+        "policy": config.policy,
+        "output": str(published),
+        "sinkholes": SINKHOLES_ORIGIN,
+        "sinkholes_file": published / SINKHOLES,
+        "file": file,
+        "names": unbound_names(zones),
+        "soa": config.soa,
+    }
+    return {
+        name: render.fragment(env, _TEMPLATES[name], **values.get(name, whole))
+        for name in names(config)
+    }
+
+
+def published(folder: Path) -> dict[str, str]:
+    """Return the fragments of the generation in `folder`, by file name.
+
+    Raises `RpzctlError` when one is gone that belongs to another that is there.
+    """
+    found = {name: text for name in ALL if (text := read_text(folder / name)) is not None}
+    kinds = [kind for kind, own in FILES.items() if set(own) - {SINKHOLES} & found.keys()]
+    wanted = [name for kind in kinds or ("bind",) for name in FILES[kind]]
+    gone = next((name for name in wanted if name not in found), None)
+    if gone:
+        raise RpzctlError(f"cannot read {folder / gone}: it is gone, or no text")
+    return found
+
+
+def changed(old: Path | None, new: Path) -> tuple[str, ...]:
+    """Return the names of the fragments that differ between two generations' folders.
+
+    None: there is no old one.
+    """
+    return tuple(
+        name
+        for name in ALL
+        if (text := read_text(new / name)) is not None
+        and (old is None or read_text(old / name) != text)
+    )

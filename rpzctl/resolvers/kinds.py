@@ -1,0 +1,28 @@
+"""The kinds of resolvers: from settings to what brings changes and asks."""
+
+from rpzctl.resolver_settings import (
+    AnyResolver,
+    BindSettings,
+    PdnsRecursorSettings,
+    UnboundSettings,
+)
+from rpzctl.resolvers import Resolver
+
+
+def of(settings: AnyResolver) -> Resolver:
+    """Return the resolver that `settings` speak of."""
+    if isinstance(settings, BindSettings):
+        from rpzctl.resolvers.bind import Bind
+
+        return Bind(settings)
+    if isinstance(settings, UnboundSettings):
+        from rpzctl.resolvers.unbound import Unbound
+
+        return Unbound(settings)
+    if isinstance(settings, PdnsRecursorSettings):
+        from rpzctl.resolvers.pdns_recursor import PdnsRecursor
+
+        return PdnsRecursor(settings)
+    from rpzctl.resolvers.knot import Knot
+
+    return Knot(settings)

@@ -1,0 +1,279 @@
+"""What every kind of resolver must do with the policy, asked of the real daemon.
+
+What a kind cannot do stands in `rpzctl.abilities`, and so in docs/resolvers.md: the tests hold that
+table against the daemons, both ways.
+"""
+
+import json
+from pathlib import Path
+
+from rpzctl.abilities import ABILITIES, CAN
+from rpzctl.rpz import BLOCK_KINDS, Kind
+from rpzctl.triggers import Trigger
+from tests.conformance.daemons import ConformingSite
+from tests.servers import REAL, ask
+
+DOES = {
+    Kind.NXDOMAIN: "NXDOMAIN",
+    Kind.NODATA: "nodata",
+    Kind.DROP: "no answer",
+    Kind.TCP_ONLY: "truncated",
+    Kind.SINKHOLE: "127.0.0.1",
+    Kind.CNAME: f"garden.example. {REAL}",
+    Kind.DATA: "198.51.100.7",
+}
+
+
+def feed(site: ConformingSite, name: str, text: str, **keys: str | bool) -> Path:
+    """Define a feed that is a file, and write it."""
+    path = site.home / f"{name}.txt"
+    path.write_text(text)
+    merged = {"url": path.as_uri(), "format": "domains", "zone": name, "enabled": True, **keys}
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in merged.items()]
+    (site.repo / "feeds" / f"{name}.toml").write_text("".join(lines))
+    return path
+
+
+def shown(action: Kind) -> str:
+    more = {Kind.CNAME: "cname:garden.example", Kind.DATA: "data:A 198.51.100.7"}
+    return more.get(action, str(action))
+
+
+def test_block_and_unblock_are_live_and_proved(served: ConformingSite) -> None:
+    done = served.ok("block", "evil.example", "--json").json()["applied"]
+    assert (True, True) == (done["published"], done["proven"])
+    dead = ["evil.example", "www.evil.example", "a.b.evil.example"]
+    assert dict.fromkeys(dead, "NXDOMAIN") == served.answers(dead)
+    assert REAL == served.answer("notevil.example")
+    served.ok("unblock", "evil.example")
+    assert dict.fromkeys(dead, REAL) == served.answers(dead)
+
+
+def test_each_action_is_what_the_table_says(served: ConformingSite) -> None:
+    able = ABILITIES[served.daemon.kind]
+    can = [action for action in BLOCK_KINDS if able.actions[action] == CAN]
+    rules = "".join(f'{action}.acts.example action="{shown(action)}"\n' for action in can)
+    served.block_list.write_text(rules)
+    assert served.ok("apply", "--json").json()["proven"]
+    for action in can:
+        for name in (f"{action}.acts.example", f"www.{action}.acts.example"):
+            timeout = 0.4 if action is Kind.DROP else 5.0
+            assert DOES[action] == served.daemon.answer(name, timeout=timeout), name
+    if Kind.TCP_ONLY in can:
+        assert REAL == served.answer("tcp-only.acts.example", tcp=True)
+    assert "::1" == served.answer("sinkhole.acts.example", "AAAA")
+    assert "DNS administrator" in served.answer("sinkhole.acts.example", "TXT")
+    served.block_list.write_text("")
+    assert served.ok("apply", "--json").json()["proven"]
+
+
+def test_an_action_that_it_cannot_do_is_refused_before_it_is_published(
+    served: ConformingSite,
+) -> None:
+    able = ABILITIES[served.daemon.kind]
+    cannot = [action for action in BLOCK_KINDS if able.actions[action] != CAN]
+    if not cannot:
+        assert set(BLOCK_KINDS) == {a for a in able.actions if a is not Kind.PASSTHRU}
+        return
+    before = served.files()
+    for action in cannot:
+        done = served.cli("block", "cannot.example", "--action", shown(action))
+        assert 4 == done.status, done
+        assert str(action) in done.stderr
+        assert served.daemon.kind in done.stderr
+    assert before == served.files()
+    assert REAL == served.answer("cannot.example")
+
+
+TWICE = """\
+{% extends "shipped/bind/rpz.zone.j2" %}
+{% block records %}
+{% call(owner, action) records() %}
+{{ owner }} CNAME .
+{{ owner }} CNAME .
+{% endcall %}
+{% endblock %}
+"""
+
+
+def test_records_that_stand_twice_are_refused_where_they_cost_the_zone(
+    served: ConformingSite,
+) -> None:
+    template = served.template("rpz.zone.j2", TWICE)
+    done = served.cli("block", "twice.example")
+    template.unlink()
+    if ABILITIES[served.daemon.kind].refuses_duplicates:
+        assert 4 == done.status, done
+        assert "stands twice" in done.stderr
+    else:
+        assert 0 == done.status, done
+        assert "NXDOMAIN" == served.answer("twice.example")
+        served.ok("apply")
+
+
+def test_scopes(served: ConformingSite) -> None:
+    served.block_list.write_text(
+        "whole.scope.example\nonly.scope.example exact\n*.under.scope.example\n"
+    )
+    served.ok("apply")
+    assert {
+        "whole.scope.example": "NXDOMAIN",
+        "a.b.whole.scope.example": "NXDOMAIN",
+        "only.scope.example": "NXDOMAIN",
+        "a.only.scope.example": REAL,
+        "under.scope.example": REAL,
+        "a.under.scope.example": "NXDOMAIN",
+        "b.a.under.scope.example": "NXDOMAIN",
+        "scope.example": REAL,
+    } == served.answers(
+        [
+            *("whole.scope.example", "a.b.whole.scope.example"),
+            *("only.scope.example", "a.only.scope.example"),
+            *("under.scope.example", "a.under.scope.example", "b.a.under.scope.example"),
+            "scope.example",
+        ]
+    )
+
+
+def test_gaps_around_narrower_exceptions_are_filled(served: ConformingSite) -> None:
+    served.block_list.write_text("gap.example\n")
+    served.allow_list.write_text(
+        "x.good.gap.example\n*.y.deep.er.gap.example\nz.gap.example exact\n"
+    )
+    served.ok("apply")
+    served.allow_list.write_text("")
+    dead = [
+        *("gap.example", "a.gap.example", "good.gap.example", "y.good.gap.example"),
+        *(
+            "er.gap.example",
+            "deep.er.gap.example",
+            "y.deep.er.gap.example",
+            "a.deep.er.gap.example",
+        ),
+        "a.z.gap.example",
+    ]
+    assert dict.fromkeys(dead, "NXDOMAIN") == served.answers(dead)
+    open_ = [
+        *("x.good.gap.example", "a.x.good.gap.example", "a.y.deep.er.gap.example"),
+        *("b.a.y.deep.er.gap.example", "z.gap.example"),
+    ]
+    assert dict.fromkeys(open_, REAL) == served.answers(open_)
+
+
+def test_what_a_cname_leads_to_is_as_the_table_says(served: ConformingSite) -> None:
+    served.ok("block", "cloaked.example")
+    assert "NXDOMAIN" == served.answer("cloaked.example")
+    follows = ABILITIES[served.daemon.kind].cname_targets == CAN
+    alias = served.answer("cloak.example")
+    assert alias in ({"NXDOMAIN"} if follows else {f"cloaked.example. {REAL}"})
+
+
+def test_triggers_on_addresses_are_as_the_table_says(served: ConformingSite) -> None:
+    able = ABILITIES[served.daemon.kind]
+    assert REAL == served.answer("any.example")
+    done = served.ok("block", REAL, "--force", "--json").json()["applied"]
+    knows = able.triggers[Trigger.RESPONSE_IP] == CAN
+    assert ("NXDOMAIN" if knows else REAL) == served.answer("some.example")
+    assert knows != any("response-ip: never matches" in told for told in done["warnings"])
+    served.ok("unblock", REAL)
+    assert REAL == served.answer("more.example")
+    served.ok("block", "127.0.0.2", "--trigger", "client-ip", "--force")
+    found = ask(served.daemon.port, "who.example", source="127.0.0.2")
+    told = able.triggers[Trigger.CLIENT_IP]
+    assert (REAL if told.startswith("never") else "NXDOMAIN") == found
+    leaks = "given to others" in told
+    assert ("NXDOMAIN" if leaks else REAL) == served.answer("who.example")
+    served.ok("unblock", "127.0.0.2", "--trigger", "client-ip")
+    assert REAL == ask(served.daemon.port, "who2.example", source="127.0.0.2")
+
+
+def test_the_operator_comes_before_feeds_and_feeds_come_and_go(served: ConformingSite) -> None:
+    served.block_list.write_text("both.feed.example action=sinkhole\n")
+    served.allow_list.write_text("good.feed.example\n")
+    served.ok("apply")
+    path = feed(served, "malware", "both.feed.example\ngood.feed.example\nbad.feed.example\n")
+    assert served.ok("sync", "--json").json()["applied"]["proven"]
+    asked = ["both.feed.example", "good.feed.example", "bad.feed.example", "new.feed.example"]
+    names = dict(zip(asked, ("127.0.0.1", REAL, "NXDOMAIN", REAL), strict=True))
+    assert names == served.answers(names)
+    path.write_text("both.feed.example\ngood.feed.example\nnew.feed.example\n")
+    assert served.ok("sync", "--now", "--force", "--json").json()["applied"]["proven"]
+    names |= {"bad.feed.example": REAL, "new.feed.example": "NXDOMAIN"}
+    assert names == served.answers(names)
+    served.ok("feeds", "disable", "malware")
+    served.ok("apply")
+    names |= {"new.feed.example": REAL}
+    assert names == served.answers(names)
+    live = served.ok("status", "--json").json()
+    assert (True, ["local.rpz"]) == (live["live"], [zone["origin"] for zone in live["zones"]])
+
+
+def test_what_the_evaluator_says_is_what_it_does(served: ConformingSite) -> None:
+    served.block_list.write_text("said.example\nsunk.said.example action=sinkhole\n")
+    served.allow_list.write_text("good.said.example\n")
+    served.ok("apply")
+    served.allow_list.write_text("")
+    for name in ("a.said.example", "sunk.said.example", "good.said.example", "unsaid.example"):
+        told = served.ok("test", name, "--answer", REAL, "--live", "--json").json()
+        assert [True] == [each["agrees"] for each in told["live"]], told
+
+
+def test_a_sinkhole_zone_comes_and_goes(served: ConformingSite) -> None:
+    served.ok("block", "victim.example", "--via", "zone")
+    assert "127.0.0.1" == served.answer("victim.example")
+    assert "127.0.0.1" == served.answer("www.victim.example")
+    assert REAL == served.answer("notvictim.example")
+    served.ok("unblock", "victim.example")
+    assert REAL == served.answer("www.victim.example")
+
+
+def test_a_change_that_does_not_come_true_is_undone(served: ConformingSite) -> None:
+    served.ok("block", "held.example")
+    served.daemon.configure(served.output / "current", foreign=True)
+    served.daemon.restart()
+    text = served.config.read_text()
+    served.setting("timeout = 0.5")
+    before = served.files()
+    done = served.cli("block", "foreign.example")
+    served.config.write_text(text)
+    assert 5 == done.status, done
+    assert "foreign.example A: planned nxdomain" in done.stderr
+    assert "and proved live" in done.stderr
+    assert before["block"] == served.files()["block"]
+    assert "NXDOMAIN" == served.answer("held.example")
+    assert REAL == served.answer("foreign.example")
+    served.daemon.configure(served.output / "current")
+    served.daemon.restart()
+
+
+def test_a_resolver_that_is_gone_is_told_before_anything_changes(served: ConformingSite) -> None:
+    served.daemon.stop()
+    before = served.files()
+    done = served.cli("block", "gone.example")
+    assert 1 == done.status, done
+    assert before == served.files()
+    served.daemon.start()
+
+
+def test_a_restart_serves_what_is_published(served: ConformingSite) -> None:
+    served.ok("block", "stays.example")
+    served.daemon.restart()
+    assert "NXDOMAIN" == served.answer("stays.example")
+    status = served.ok("status", "--json").json()
+    assert status["live"]
+    assert [zone["serial"]] == list(zone["live"].values()) if (zone := status["zones"][0]) else None
+
+
+def test_check_finds_nothing_amiss(served: ConformingSite) -> None:
+    assert {"ok": True, "findings": []} == served.ok("check", "--json").json()
+
+
+def test_drift_is_found_and_mended(served: ConformingSite) -> None:
+    served.ok("block", "drift.example")
+    served.ok("block", "later.example", "--no-apply")
+    served.ok("apply", "--no-reload")
+    assert REAL == served.answer("later.example")
+    found = served.ok("check", "--json").json()["findings"]
+    assert ["live"] == [finding["id"] for finding in found]
+    assert served.ok("apply", "--json").json()["proven"]
+    assert "NXDOMAIN" == served.answer("later.example")

@@ -1,0 +1,137 @@
+"""What people see of long work, on a real terminal; and what cron does not."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from rpzctl.cli.progress import Terminal, Timings
+from rpzctl.progress import Silent, Step
+from tests.integration.test_feeds import define, local, publisher
+from tests.publisher import Publisher
+from tests.servers import Site
+
+__all__ = ["publisher"]  # the fixture
+
+
+def on_a_terminal(site: Site, *arguments: str) -> tuple[int, str]:
+    """Run a command on a terminal of its own, and return its exit code and all that it drew."""
+    screen, end = pty.openpty()
+    child = subprocess.Popen(
+        site.command(*arguments),
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        cwd=site.home,
+        env={**os.environ, "TERM": "xterm"},
+        start_new_session=True,
+    )
+    os.close(end)
+    drawn = b""
+    while True:
+        ready, _, _ = select.select([screen], [], [], 60)
+        try:
+            data = os.read(screen, 65536) if ready else b""
+        except OSError:  # Linux says so when the other end is closed
+            data = b""
+        if not data:
+            break
+        drawn += data
+    os.close(screen)
+    return child.wait(60), drawn.decode(errors="replace")
+
+
+def slow(publisher: Publisher, path: str, body: bytes, gone: threading.Event) -> str:
+    """Return a URL whose second half is kept back until `gone` is set."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        half = len(body) // 2
+        request.wfile.write(body[:half])
+        request.wfile.flush()
+        gone.wait(20)
+        request.wfile.write(body[half:])
+
+    publisher.answers[path] = answer
+    return publisher.url(path)
+
+
+def test_a_long_fetch_is_shown_on_a_terminal(site: Site, publisher: Publisher) -> None:
+    gone = threading.Event()
+    body = b"".join(b"0.0.0.0 n%d.bad.example\n" % n for n in range(20_000))
+    define(site, "long", slow(publisher, "/long", body, gone))
+    threading.Timer(1.5, gone.set).start()
+    status, drawn = on_a_terminal(site, "sync")
+    assert status == 0, drawn
+    assert "fetching and reading 1 feeds" in drawn
+    assert re.search(r"long +fetching +2[0-9]{2}\.[0-9] kB, [0-9.]+ [kM]B/s", drawn), drawn
+    assert "live: generation" in drawn.replace("\x1b[32mlive\x1b[0m", "live")
+    assert re.search(r"[12]\.[0-9] s  fetching and reading", drawn), "told when it is over"
+
+
+def test_what_is_quick_draws_nothing(site: Site) -> None:
+    local(site, "one", b"0.0.0.0 c2.bad.example\n")
+    site.ok("sync")
+    status, drawn = on_a_terminal(site, "sync")
+    assert status == 0
+    assert "\x1b[?25l" not in drawn, "the cursor stays"
+    done = site.cli("sync")
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_quiet_tells_what_changed_or_went_wrong_and_nothing_else(site: Site) -> None:
+    path = local(site, "one", b"0.0.0.0 c2.bad.example\n")
+    done = site.ok("sync", "--quiet")
+    assert done.stdout.startswith("live: generation")
+    assert done.stderr == ""
+    before = site.current
+    for words in (("sync", "--quiet"), ("sync", "--quiet", "--now")):
+        done = site.ok(*words)
+        assert (done.stdout, done.stderr) == ("", ""), "nothing changed, nothing is said"
+    assert site.current == before
+    path.write_bytes(b"<!DOCTYPE html><html>no list</html>\n")
+    done = site.cli("sync", "--quiet", "--now")
+    assert done.stdout == ""
+    assert "one: " in done.stderr
+    assert "keeps its" in done.stderr
+
+
+def test_a_terminal_is_told_from_many_threads_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    """Drawing and telling take each other's locks; nothing may wait for ever."""
+    shown = Terminal()
+    clock = Timings(shown)
+    time.sleep(0.4)  # beyond the patience: it is drawn from here on
+
+    def tell(name: str) -> None:
+        for n in range(300):
+            clock.feed(name, Step.FETCHING, 1000)
+            if n % 50 == 0:
+                clock.stage(f"{name} {n}\x1b[2J")
+        clock.feed(name, Step.FETCHED)
+        clock.feed(name, Step.READING)
+        clock.feed(name, Step.DONE)
+
+    threads = [threading.Thread(target=tell, args=(f"feed{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    shown.close()
+    assert "\x1b[2J" not in capfd.readouterr().err, "no text of others steers the terminal"
+    assert sum(clock.seconds().values()) > 0.3
+
+
+def test_nobody_is_told_where_nobody_looks() -> None:
+    silent = Silent()
+    silent.stage("x", 1)
+    silent.feed("x", Step.DONE)
+    assert not vars(silent)
