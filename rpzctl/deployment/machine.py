@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rpzctl import config, process
+from rpzctl.audit import file_of
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
 from rpzctl.resolver_settings import BindSettings
@@ -95,8 +96,8 @@ class Machine(NamedTuple):
             "output_mode": "2750" if len(self.groups) == 1 else "2755",
             "state": str(config.state),
             "state_directory": state,
-            "audit_log": str(config.state / "audit.jsonl"),
-            "writable": [str(p) for p in (config.output, *(() if state else (config.state,)))],
+            "audit_log": str(file_of(config)),
+            "writable": _writable(config, own_state=state is None),
             "git_writable": sorted({str(git.top), str(git.common)}),
             "watched": [
                 str(config.repo / name)
@@ -219,6 +220,14 @@ def _key_name(key: Path) -> str:
     except OSError:
         found = None
     return found.group(1) if found else "rndc-key"
+
+
+def _writable(config: Config, *, own_state: bool) -> list[str]:
+    """Return the folders that rpzctl writes to, but for a state folder that systemd makes."""
+    found = [config.output, *([config.state] if own_state else [])]
+    more = [config.repo / config.metrics.file] if config.metrics.file else []
+    more += [file_of(config)] if config.audit.file else []
+    return list(dict.fromkeys(map(str, [*found, *(path.parent for path in more)])))
 
 
 def _below_var_lib(state: Path) -> str | None:

@@ -187,6 +187,18 @@ def _team() -> tuple[Part, ...]:
             ("# commit it to the policy repo",),
         ),
         Part(
+            "prometheus",
+            "alerts on the metrics that rpzctl writes",
+            (File("prometheus/rpzctl.rules.yml", "/etc/prometheus/rpzctl.rules.yml", drawn=False),),
+            ("# rule_files in prometheus.yml: /etc/prometheus/rpzctl.rules.yml",),
+        ),
+        Part(
+            "grafana",
+            "a dashboard of the same",
+            (File("grafana/rpzctl.json", "/var/lib/grafana/dashboards/rpzctl.json", drawn=False),),
+            ("# a provider of dashboards reads that folder, or import the file",),
+        ),
+        Part(
             "ansible",
             "a role that sets up a name server with rpzctl",
             _tree("ansible/roles/rpzctl", "/etc/ansible/roles/rpzctl"),

@@ -103,6 +103,17 @@ def test_what_was_edited_stays_and_what_is_old_is_replaced(tmp_path: Path, tree:
     assert b"User=rpzctl" in unit.read_bytes()
 
 
+def test_units_may_write_what_the_settings_name(tmp_path: Path) -> None:
+    site = bare_site(tmp_path / "site")
+    text = site.config.read_text()
+    own = '[metrics]\nfile = "/srv/prom/rpzctl.prom"\n[audit]\nfile = "/srv/log/audit.jsonl"\n'
+    site.config.write_text(own + text)
+    unit = site.ok("deploy", "show", "watch").stdout
+    for folder in (str(site.output), "/srv/prom", "/srv/log"):
+        assert f"ReadWritePaths=-{folder}\n" in unit
+    assert '"/srv/log/audit.jsonl" {' in site.ok("deploy", "show", "logrotate").stdout
+
+
 def test_nothing_is_written_outside_the_tree(tmp_path: Path, tree: Path) -> None:
     site = bare_site(tmp_path / "site")
     (tree / "etc/cron.d").symlink_to(tmp_path)
