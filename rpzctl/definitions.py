@@ -165,6 +165,14 @@ def _text(keys: Mapping[str, Any]) -> str:
     return tomlkit.dumps(document)
 
 
+def text_of(config: Config, name: str) -> bytes | None:
+    """Return what the policy repo's own definition of a feed says; None: there is none."""
+    try:
+        return own(config, name).read_bytes()
+    except OSError:
+        return None
+
+
 def set_enabled(config: Config, name: str, *, enabled: bool) -> Feed:
     """Enable or disable a feed in the policy repo; return it as it is now.
 

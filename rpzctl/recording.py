@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rpzctl import git
+from rpzctl import definitions, git
 from rpzctl.book import FILES, Book
 from rpzctl.errors import RpzctlError
 from rpzctl.git import Repo, Versions
@@ -87,6 +87,12 @@ def file(run: Run, path: Path, before: bytes | None, message: str) -> Recorded |
         return {name: Versions(now, now)}
 
     return _record(run, make, message)
+
+
+def definition(run: Run, name: str, before: bytes | None) -> Recorded | None:
+    """Commit the change of a feed's definition in the policy repo, which said `before`."""
+    path = definitions.own(run.config, name)
+    return file(run, path, before, message(run, [name]))
 
 
 def _edited(

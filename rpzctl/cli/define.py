@@ -6,12 +6,14 @@ import typer
 
 from rpzctl.cli import feeds as knowing
 from rpzctl.cli import show
-from rpzctl.cli.options import WAIT, Json, OneFeed, Wait, run_of
+from rpzctl.cli.options import WAIT, Json, NoCommit, OneFeed, Wait, run_of
 from rpzctl.cli.progress import progress
 from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl.catalogue import Feed
+    from rpzctl.definitions import Added
+    from rpzctl.recording import Recorded
     from rpzctl.run import Run
 
 Subdomains = Annotated[
@@ -50,8 +52,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(feeds, name="feeds")
 
 
-def _caused(ctx: typer.Context, name: str, wait: float = WAIT) -> "Run":
-    run = run_of(ctx, wait=wait)
+def _caused(ctx: typer.Context, name: str, wait: float = WAIT, *, no_commit: bool = False) -> "Run":
+    run = run_of(ctx, wait=wait, commit=not no_commit)
     return run._replace(cause=run.cause._replace(what=f"{run.cause.what} {show.plain(name)}"))
 
 
@@ -77,10 +79,11 @@ def add(
     enabled: Annotated[
         bool, typer.Option("--enable", help="Use it from the next sync on.")
     ] = False,
+    no_commit: NoCommit = False,
     json: Json = False,
 ) -> None:
     """Define a feed in the policy repo. Without --format it is read once, and that is guessed."""
-    from rpzctl import definitions
+    from rpzctl import definitions, recording
     from rpzctl.event import Done
 
     said = {
@@ -95,18 +98,20 @@ def add(
     keys.update(definitions.setting(text) for text in settings or ())
     keys["enabled"] = enabled or keys.get("enabled", False)
     with progress(quiet=json) as shown:
-        run = _caused(ctx, name)
+        run = _caused(ctx, name, no_commit=no_commit)
         with told(ctx, run, [name]) as tell:
+            before = definitions.text_of(run.config, name)
             added = definitions.add(run.config, name, keys, shown.stage)
-            tell(Done(names=[name], recorded=True))
+            commit = recording.definition(run, name, before)
+            tell(Done(names=[name], recorded=True, commit=commit.commit if commit else ""))
     feed = added.feed
     if json:
         value = {key: value for key, value in feed.value().items() if value is not None}
-        show.document({**value, "file": str(feed.file), "guessed": added.guessed is not None})
+        more = {"file": str(feed.file), "guessed": added.guessed is not None}
+        show.document({**value, **more, "commit": commit.value() if commit else None})
         return
-    if added.guessed:
-        print(f"looks like {added.guessed}; if not, edit format in the file")
-    print(f"wrote {feed.file}")
+    _tell_added(added)
+    _tell_commit(commit)
     print(
         f"then: rpzctl feeds check {name}"
         + ("" if feed.enabled else f" && rpzctl feeds enable {name}")
@@ -114,29 +119,42 @@ def add(
     print(f"then: rpzctl sync {name}")
 
 
-def enable(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
+def _tell_added(added: "Added") -> None:
+    if added.guessed:
+        print(f"looks like {added.guessed}; if not, edit format in the file")
+    print(f"wrote {added.feed.file}")
+
+
+def enable(
+    ctx: typer.Context, feed: OneFeed, no_commit: NoCommit = False, json: Json = False
+) -> None:
     """Use a feed from the next sync on. Its terms are told."""
-    _set(ctx, feed, enabled=True, as_json=json)
+    _set(ctx, _caused(ctx, feed, no_commit=no_commit), feed, enabled=True, as_json=json)
 
 
-def disable(ctx: typer.Context, feed: OneFeed, json: Json = False) -> None:
+def disable(
+    ctx: typer.Context, feed: OneFeed, no_commit: NoCommit = False, json: Json = False
+) -> None:
     """Use a feed no more from the next apply on; its last good copy stays."""
-    _set(ctx, feed, enabled=False, as_json=json)
+    _set(ctx, _caused(ctx, feed, no_commit=no_commit), feed, enabled=False, as_json=json)
 
 
-def _set(ctx: typer.Context, name: str, *, enabled: bool, as_json: bool) -> None:
-    from rpzctl import definitions
+def _set(ctx: typer.Context, run: "Run", name: str, *, enabled: bool, as_json: bool) -> None:
+    from rpzctl import definitions, recording
     from rpzctl.event import Done
 
-    run = _caused(ctx, name)
     with told(ctx, run, [name]) as tell:
         before = definitions.find(run.config, name)
+        text = definitions.text_of(run.config, name)
         feed = definitions.set_enabled(run.config, name, enabled=enabled)
-        tell(Done(names=[name], recorded=(before.enabled, before.file) != (enabled, feed.file)))
+        commit = recording.definition(run, name, text)
+        changed = (before.enabled, before.file) != (enabled, feed.file)
+        tell(Done(names=[name], recorded=changed, commit=commit.commit if commit else ""))
     if as_json:
-        show.document(_value(feed))
+        show.document({**_value(feed), "commit": commit.value() if commit else None})
         return
     print(f"{feed.file}: {'enabled' if enabled else 'disabled'}")
+    _tell_commit(commit)
     if enabled:
         print(show.plain(f"licence: {feed.licence or 'not known'}"))
         sign = " " if feed.commercial is None else ": "
@@ -144,6 +162,11 @@ def _set(ctx: typer.Context, name: str, *, enabled: bool, as_json: bool) -> None
         if feed.notes:
             print(show.plain(f"note: {feed.notes}"))
     print("then: " + (f"rpzctl sync {name}" if enabled else "rpzctl apply"))
+
+
+def _tell_commit(commit: "Recorded | None") -> None:
+    for line in commit.lines() if commit else ():
+        show.note(line)
 
 
 def _value(feed: "Feed") -> dict[str, Any]:
@@ -157,15 +180,23 @@ def _value(feed: "Feed") -> dict[str, Any]:
     }
 
 
-def remove(ctx: typer.Context, feed: OneFeed, wait: Wait = WAIT, json: Json = False) -> None:
+def remove(
+    ctx: typer.Context,
+    feed: OneFeed,
+    no_commit: NoCommit = False,
+    wait: Wait = WAIT,
+    json: Json = False,
+) -> None:
     """Remove a feed's definition from the policy repo, and its last good copy."""
-    from rpzctl import definitions
+    from rpzctl import definitions, recording
     from rpzctl.event import Done
 
-    run = _caused(ctx, feed, wait)
+    run = _caused(ctx, feed, wait, no_commit=no_commit)
     with told(ctx, run, [feed]) as tell:
+        before = definitions.text_of(run.config, feed)
         done = definitions.remove(run, feed)
-        tell(Done(names=[feed], recorded=True))
+        commit = recording.definition(run, feed, before)
+        tell(Done(names=[feed], recorded=True, commit=commit.commit if commit else ""))
     if json:
         show.document(
             {
@@ -174,10 +205,12 @@ def remove(ctx: typer.Context, feed: OneFeed, wait: Wait = WAIT, json: Json = Fa
                 "was_enabled": done.feed.enabled,
                 "snapshot_removed": done.snapshot,
                 "shipped_again": done.shipped is not None,
+                "commit": commit.value() if commit else None,
             }
         )
         return
     print(f"removed {done.feed.file}" + (" and its last good copy" if done.snapshot else ""))
+    _tell_commit(commit)
     if done.shipped:
         print(f"the shipped feed {feed} shows again, not enabled")
     if done.feed.enabled:

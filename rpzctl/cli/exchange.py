@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rpzctl.cli import show
-from rpzctl.cli.options import WAIT, Force, Json, Wait, config_of, run_of
-from rpzctl.cli.rule import By, Exact, Expires, NoApply, NoCommit, Reason, Ticket, like_rule
+from rpzctl.cli.options import WAIT, Force, Json, NoCommit, Wait, config_of, run_of
+from rpzctl.cli.rule import By, Exact, Expires, NoApply, Reason, Ticket, like_rule
 
 if TYPE_CHECKING:
     from rpzctl.importing import Report

@@ -23,6 +23,10 @@ NoReload = Annotated[
     bool, typer.Option("--no-reload", help="Publish, but do not tell or ask the resolver.")
 ]
 
+NoCommit = Annotated[
+    bool, typer.Option("--no-commit", help="Leave the commit in the policy repo to you.")
+]
+
 WAIT = 60.0
 
 

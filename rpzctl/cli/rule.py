@@ -12,6 +12,7 @@ from rpzctl.cli.options import (
     WAIT,
     Force,
     Json,
+    NoCommit,
     Wait,
     complete_allowed,
     complete_blocked,
@@ -65,9 +66,6 @@ OfTrigger = Annotated[
         show_default=False,
         autocompletion=complete_trigger,
     ),
-]
-NoCommit = Annotated[
-    bool, typer.Option("--no-commit", help="Leave the commit in the policy repo to you.")
 ]
 NoApply = Annotated[bool, typer.Option("--no-apply", help="Record only; apply later.")]
 

@@ -83,6 +83,32 @@ def test_what_people_edit_stays_theirs(repo: Repo) -> None:
     assert "+evil.example" not in unstaged
 
 
+def test_definitions_of_feeds_are_committed(repo: Repo) -> None:
+    site = repo.site
+    url = (site.home / "list.txt").as_uri()
+    keys = ("--zone", "malware", "--format", "domains")
+    done = site.ok("feeds", "add", "acme", url, *keys, "--json").json()
+    assert done["commit"]["sha"] == repo.git("rev-parse", "HEAD").strip()
+    assert repo.git("log", "-1", "--format=%B").strip() == "feeds add acme"
+    site.ok("feeds", "enable", "acme")
+    assert repo.shown() == "-enabled = false\n+enabled = true"
+    site.ok("feeds", "enable", "acme")
+    assert repo.git("rev-list", "--count", "HEAD").strip() == "3", "no change, no commit"
+    site.ok("feeds", "disable", "acme", "--no-commit")
+    done = site.ok("feeds", "enable", "acme", "--json").json()
+    assert done["commit"] is None, "back to what is committed"
+    definition = site.repo / "feeds/acme.toml"
+    definition.write_text(definition.read_text() + "# mine\n")
+    done = site.ok("feeds", "disable", "acme", "--json").json()
+    assert "not committed" in done["commit"]["error"]
+    repo.git("checkout", "--quiet", "feeds/acme.toml")
+    site.ok("feeds", "remove", "acme")
+    assert "feeds remove acme" in repo.git("log", "-1", "--format=%B")
+    assert repo.git("status", "--porcelain") == ""
+    audited = site.ok("audit", "--json").json()["entries"]
+    assert audited[-1]["commit"] == repo.git("rev-parse", "HEAD").strip()
+
+
 def test_a_hook_that_says_no_undoes_nothing(repo: Repo) -> None:
     hook = repo.site.repo / ".git" / "hooks" / "pre-commit"
     hook.write_text("#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n")
