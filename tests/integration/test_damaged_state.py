@@ -60,7 +60,17 @@ def synced(repo: Site) -> Site:
     return repo
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+ALWAYS = {"record gone", "record of wrong types", "names cut"}
+"""the others are like these, and slow"""
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(damage, id=name, marks=() if name in ALWAYS else pytest.mark.slow)
+        for name, damage in DAMAGES.items()
+    ],
+)
 def test_a_damaged_file_takes_no_name_out_of_the_policy(synced: Site, damage: Damage) -> None:
     repo, folder = synced, synced.state / "feeds" / "one"
     before = zone(repo)
