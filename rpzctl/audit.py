@@ -20,6 +20,7 @@ from rpzctl import event
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError
 from rpzctl.event import Event
+from rpzctl.files import belong
 from rpzctl.store import Store
 
 FILE = "audit.jsonl"
@@ -58,6 +59,7 @@ def present(config: Config) -> Iterator[Presence]:
     if config.audit.enabled:
         with suppress(OSError):  # before `init` there is no folder
             handle = (config.state / LOCK).open("ab")
+            belong(handle.fileno(), config.state / LOCK)
     if handle is None:
         yield Presence(None)
         return
@@ -100,6 +102,8 @@ def append(path: Path, lines: Sequence[str]) -> None:
         with os.fdopen(handle, "rb", buffering=0):
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise RpzctlError(f"{path} is no file")
+            if not os.fstat(handle).st_size:
+                belong(handle, path.parent)
             _tries(handle, fcntl.LOCK_EX, _PATIENCE)
             for line in lines:
                 _append(handle, line.encode())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl.errors import RpzctlError
-from rpzctl.files import ASIDE, link, write_aside
+from rpzctl.files import ASIDE, link, make_folder, write_aside
 from rpzctl.names import parse
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def settle(folder: Path, origin: str, names: Iterable[tuple[str, Path]]) -> None
         (folder / f"{origin}.json").unlink(missing_ok=True)
         for old in (aside, home):
             shutil.rmtree(old, ignore_errors=True)
-        aside.mkdir(mode=0o700, parents=True)
+        make_folder(aside, 0o700, above=True)
         for feed, path in names:
             link(path, aside / f"{feed}.parquet")
         aside.rename(home)

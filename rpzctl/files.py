@@ -12,6 +12,36 @@ from rpzctl.errors import RpzctlError
 
 ASIDE = ".new-"
 """begins the name of what is not yet renamed into place"""
+_NEW = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY
+"""a file that is made just now, and no link that somebody else put there"""
+
+
+def belong(made: int | Path, path: Path) -> None:
+    """Give what root made for `path` to whom that belongs, or else the folder that it is in.
+
+    A service that runs as a user of its own goes on with what a person did by sudo.
+    """
+    if os.geteuid() != 0:
+        return
+    for each in (path, path.parent):
+        with contextlib.suppress(FileNotFoundError):
+            owner = each.lstat()
+            if owner.st_uid == 0:
+                continue
+            if isinstance(made, Path):
+                os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            else:
+                os.fchown(made, owner.st_uid, owner.st_gid)
+            return
+
+
+def make_folder(folder: Path, mode: int, *, above: bool = False) -> None:
+    """Make a folder, with those `above` it, unless it is there. Raises OSError."""
+    if above and not folder.parent.is_dir():
+        make_folder(folder.parent, mode, above=True)
+    if not folder.is_dir():
+        folder.mkdir(mode=mode, exist_ok=True)
+        belong(folder, folder.parent)
 
 
 def file_digest(path: Path) -> str:
@@ -55,10 +85,12 @@ def write_aside(path: Path, content: bytes | memoryview, *, mode: int, sure: boo
     """
     beside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, 0o777, above=True)
         for stale in path.parent.glob(f"{ASIDE}{path.name}-*"):  # by a run that was killed
             stale.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, _NEW, mode), "wb") as out:
+            belong(out.fileno(), path)
             out.write(content)
             out.flush()
             if sure:
@@ -81,7 +113,9 @@ def write_shared(path: Path, content: bytes, *, mode: int) -> None:
         for stale in path.parent.glob(f".{path.name}.[0-9]*"):
             if not _is_alive(stale.name.rpartition(".")[2]):
                 stale.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, _NEW, mode), "wb") as out:
+            belong(out.fileno(), path)
             os.fchmod(out.fileno(), mode)
             out.write(content)
         beside.replace(path)
@@ -109,7 +143,9 @@ def written_aside(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     """
     beside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     try:
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as out:
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, _NEW, mode), "wb") as out:
+            belong(out.fileno(), path)
             yield out
             out.flush()
             os.fsync(out.fileno())
@@ -136,6 +172,7 @@ def to_disk(folder: Path, private: Collection[str] = ()) -> None:
     """
     for file in folder.iterdir():
         with file.open("rb") as opened:
+            belong(opened.fileno(), folder)
             os.fchmod(opened.fileno(), 0o600 if file.name in private else 0o644)
             os.fsync(opened.fileno())
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rpzctl import times
 from rpzctl.event import GOOD, RESULTS, Event
-from rpzctl.files import write_shared
+from rpzctl.files import make_folder, write_shared
 
 _NAME = re.compile(r"[a-z][a-z-]*( [a-z][a-z-]*)?")
 
@@ -39,7 +39,7 @@ def keep(state: Path, told: Event) -> None:
     succeeded = ended if told.is_good else before and before.succeeded
     last = LastRun(told.command, ended, told.outcome, round(told.seconds, 3), succeeded)
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        make_folder(path.parent, 0o700)
     write_shared(path, (json.dumps(last._asdict()) + "\n").encode(), mode=0o600)
 
 

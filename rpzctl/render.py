@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rpzctl import __version__, shipped
 from rpzctl.config import Config
 from rpzctl.errors import CheckFailed
+from rpzctl.files import belong, make_folder
 from rpzctl.rows import Shape, expand
 from rpzctl.rpz import Action
 
@@ -146,11 +147,12 @@ class Templates:
                 return kept["drawn"]
         drawn = draw()
         with suppress(OSError):  # read-only, or before the first apply
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder, 0o700)
             for old in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime)[:-REMEMBERED]:
                 old.unlink()
             aside = path.with_suffix(f".{os.getpid()}")
             aside.write_text(json.dumps({"sum": _sum(drawn), "drawn": drawn}), encoding="utf-8")
+            belong(aside, folder)
             aside.replace(path)
         return drawn
 

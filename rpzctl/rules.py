@@ -22,6 +22,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from rpzctl.errors import RpzctlError, UsageFault
+from rpzctl.files import belong, make_folder
 from rpzctl.names import Domain, printable, sort_key
 from rpzctl.rpz import Scope
 from rpzctl.rule import WORDS, Attributes, Rule, Verb, parse_line
@@ -180,13 +181,14 @@ def write(file: RuleFile) -> None:
     target = file.path.resolve()
     aside = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, 0o777, above=True)
         sweep(file)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         with aside.open("w", encoding="utf-8", newline="") as out:
             out.write(file.text)
             out.flush()
             os.fchmod(out.fileno(), mode)
+            belong(out.fileno(), target)
             os.fsync(out.fileno())
         aside.replace(target)
     except OSError as fault:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from rpzctl import book, intact, retention
 from rpzctl.errors import Locked, RpzctlError
-from rpzctl.files import ASIDE, sync_folder, to_disk, write_aside
+from rpzctl.files import ASIDE, belong, sync_folder, to_disk, write_aside
 from rpzctl.manifest import Manifest, read_manifest
 
 MANIFEST = "manifest.json"
@@ -150,7 +150,10 @@ class Store(NamedTuple):
         self._mkdir(self.state, 0o700)
         path = self.state / name
         try:
+            new = not path.exists()
             handle = path.open("a+", encoding="ascii")
+            if new:
+                belong(handle.fileno(), self.state)
         except OSError as fault:
             raise RpzctlError(f"cannot open {path}: {fault.strerror}") from None
         with handle:
@@ -191,6 +194,7 @@ class Store(NamedTuple):
             for each in reversed((folder, *folder.parents)):
                 if not each.is_dir():
                     each.mkdir(exist_ok=True, mode=mode)
+                    belong(each, each.parent)
                     each.chmod(mode)  # whatever the umask: named reads the output as another user
         except OSError as fault:
             raise RpzctlError(
@@ -207,6 +211,7 @@ class Store(NamedTuple):
         folder = home / f"{ASIDE}{os.getpid()}"
         try:
             folder.mkdir(mode=0o755)
+            belong(folder, home)
         except OSError as fault:
             raise RpzctlError(
                 f"cannot write in {home}: {fault.strerror}",
@@ -233,6 +238,7 @@ class Store(NamedTuple):
             shutil.rmtree(stale, ignore_errors=True)
         try:
             folder.mkdir(mode=0o755)
+            belong(folder, home)
             yield folder
         except OSError as fault:
             raise RpzctlError(
