@@ -5,14 +5,12 @@
 Ten times, one of six feeds changes by 0.1 %, and the policy is made anew.
 """
 
-import argparse
 import random
 import shutil
-import tempfile
 from pathlib import Path
 
 import inputs
-from measure import Line, about
+from measure import Line, alone
 
 from feeds import Repo
 from tests.publisher import publishing
@@ -68,18 +66,5 @@ def measure(home: Path, count: int) -> list[Line]:
     return lines
 
 
-def main() -> None:
-    """Print the table."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--names", type=int, default=5_000_000, metavar="N")
-    count = options.parse_args().names
-    home = Path(tempfile.mkdtemp(prefix="rpzctl-disk-"))
-    try:
-        lines = measure(home, count)
-    finally:
-        shutil.rmtree(home)
-    print(about(lines), end="")
-
-
 if __name__ == "__main__":
-    main()
+    alone(__doc__, measure, 5_000_000)

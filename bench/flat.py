@@ -5,15 +5,12 @@
 Both places have a named of their own that has loaded its zones, and take turns.
 """
 
-import argparse
-import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from measure import Line, about, medians
+from measure import Line, alone, medians
 from place import Place, place
 
 FEW = 1_000
@@ -54,18 +51,5 @@ def measure(home: Path, count: int, turns: int = 9) -> list[Line]:
         return lines
 
 
-def main() -> None:
-    """Print the table."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--names", type=int, default=10_000_000, metavar="N")
-    count = options.parse_args().names
-    home = Path(tempfile.mkdtemp(prefix="rpzctl-flat-"))
-    try:
-        lines = measure(home, count)
-    finally:
-        shutil.rmtree(home)
-    print(about(lines), end="")
-
-
 if __name__ == "__main__":
-    main()
+    alone(__doc__, measure, 10_000_000)

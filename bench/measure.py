@@ -1,5 +1,6 @@
 """How things are measured: programs timed, medians, and lines of a table."""
 
+import argparse
 import os
 import platform
 import re
@@ -99,6 +100,16 @@ def about(lines: Iterable[Line]) -> str:
         "| what | time | against | ratio | promised |\n|---|---|---|---|---|\n"
     )
     return head + "".join(f"{line.text()}\n" for line in lines)
+
+
+def alone(said: str | None, measure: Callable[[Path, int], list[Line]], names: int) -> None:
+    """Measure in a folder of its own, with so many names or as many as ``--names`` says; print."""
+    options = argparse.ArgumentParser(description=said)
+    options.add_argument("--names", type=int, default=names, metavar="N")
+    count = options.parse_args().names
+    with tempfile.TemporaryDirectory(prefix="rpzctl-bench-") as home:
+        lines = measure(Path(home), count)
+    print(about(lines), end="")
 
 
 def _time(seconds: float) -> str:
