@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rpzctl import (
     __version__,
+    answers,
     build,
     changes,
     copies,
@@ -61,7 +62,7 @@ def zones(run: Run, base: Manifest | None, feeds: Mapping[str, Feed]) -> Zones:
         behind = (*made[0].candidates, *behind)
     told = (warning for group in known for warning in group.warnings)
     return Zones(
-        candidates=behind,
+        candidates=(*behind, *answers.zones(work, known)),
         reports=tuple(report for each in made for report in each.reports),
         pages=tuple(each.page for each in made if each.page),
         warnings=(*told, *(warning for each in made for warning in each.warnings)),

@@ -76,6 +76,16 @@ def read_again(config: Config, feed: Feed, record: Record) -> ReadAgain:
     return ReadAgain(parsed.names, exceptions.text(listed))
 
 
+def networks_of(config: Config, feed: Feed, record: Record) -> tuple[str, ...]:
+    """Return the networks of a feed's last good copy, read anew. Raises `RpzctlError`."""
+    from rpzctl import formats
+
+    checked = times.parse(record.last_checked).timestamp() if record.last_checked else 0
+    options = formats.Options(**feed.reading, now=int(checked))
+    data = feed_groups.snapshots(config).data(feed.name)
+    return formats.read(data, feed.format, options).networks
+
+
 def packed(entries: "pl.DataFrame") -> bytes:
     """Return entries as Parquet, to be kept beside the copy they were read from."""
     out = io.BytesIO()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from rpzctl import pipeline
 from rpzctl.manifest import Manifest
 from rpzctl.plan import Candidate
+from rpzctl.rows import QuickRows
 from rpzctl.run import Run
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def announce(run: Run, base: Manifest | None, candidates: Sequence[Candidate]) -
 
 
 def _is_large(candidate: Candidate) -> bool:
-    return candidate.rows is not None and len(candidate.rows) >= LARGE
+    rows = candidate.rows
+    return rows is not None and not isinstance(rows, QuickRows) and len(rows) >= LARGE
 
 
 def _emptied(candidate: Candidate) -> Candidate:

@@ -5,9 +5,10 @@ takes seconds for large ones. So a front comes and goes only where that happens 
 group comes or goes) or where a person says so; meanwhile a group stays as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from rpzctl import answers
 from rpzctl.feed_groups import Group
 from rpzctl.run import Run
 from rpzctl.wanted import front_of
@@ -53,18 +54,22 @@ def decide(run: Run, groups: Sequence[Group]) -> Fronts:
     there = frozenset(published)
     operator = run.config.policy.operator_zone
     groups_there = [
-        origin
-        for origin in published
-        if origin != operator and not any(origin == front_of(other) for other in there)
+        origin for origin in published if origin != operator and not _is_beside(origin, there)
     ]
     wanted = [run.config.origin(group.name) for group in groups if group.copies]
-    most = 1 + 2 * len(wanted)
+    networks = sum(any(record.networks for _, record in group.feeds) for group in groups)
+    most = 1 + 2 * len(wanted) + networks
     return Fronts(
         least=0 if most > MOST_ZONES else least(run),
         free=run.fronts or groups_there != wanted,
         there=there,
         operator=operator,
     )
+
+
+def _is_beside(origin: str, zones: Iterable[str]) -> bool:
+    """Tell whether a zone is a front, or of networks, and so goes with another one."""
+    return any(origin in {front_of(other), answers.origin_of(other)} for other in zones)
 
 
 def least(run: Run) -> int:

@@ -80,7 +80,7 @@ def told(size: Size, rejected: int, refused: int) -> str:
     if size.exceptions:
         parts.append(f"{size.exceptions} exceptions")
     if size.networks:
-        parts.append(f"{size.networks - refused} networks for triggers on answers, not applied yet")
+        parts.append(f"{size.networks - refused} networks")
     if refused:
         parts.append(f"{refused} networks refused by guards")
     return ", ".join(parts)

@@ -5,6 +5,7 @@ stays, and the record says why. Nothing here empties a policy.
 """
 
 import hashlib
+import ipaddress
 import json
 import os
 import re
@@ -78,6 +79,16 @@ class Record(NamedTuple):
     def value(self) -> dict[str, Any]:
         """Return the record as a JSON-ready document."""
         return {**self._asdict(), "validators": self.validators._asdict()}
+
+
+class Read(NamedTuple):
+    """What a reader made of a copy."""
+
+    names: bytes
+    """as Parquet"""
+    exceptions: bytes
+    """as `rpzctl.exceptions.text` writes them"""
+    networks: tuple[str, ...] = ()
 
 
 class Snapshots(NamedTuple):
@@ -180,17 +191,27 @@ class Snapshots(NamedTuple):
             return None
         return text
 
-    def accept(
-        self, name: str, data: bytes, names: bytes, exceptions: bytes, record: Record
-    ) -> None:
-        """Make `data` the last good copy of the feed `name`, with its `names` as Parquet.
+    def networks(self, name: str) -> list[str] | None:
+        """Return the networks that the last good copy lists; None when they cannot be read."""
+        try:
+            text = (self.folder / name / "networks").read_text(encoding="ascii")
+            for line in text.splitlines():
+                ipaddress.ip_network(line)
+        except (OSError, ValueError):
+            return None
+        return text.splitlines()
+
+    def accept(self, name: str, data: bytes, read: Read, record: Record) -> None:
+        """Make `data` the last good copy of the feed `name`, with what was `read` of it.
 
         The record is written last: it names the copy by digest, and a run that was killed between
         leaves a copy that the record does not name, which the next sync fetches again.
         """
         write_aside(self.folder / name / "data", data, mode=0o600)
-        write_aside(self.names_file(name), names, mode=0o600)
-        write_aside(self.folder / name / "exceptions", exceptions, mode=0o600)
+        write_aside(self.names_file(name), read.names, mode=0o600)
+        write_aside(self.folder / name / "exceptions", read.exceptions, mode=0o600)
+        networks = "".join(f"{net}\n" for net in read.networks)
+        write_aside(self.folder / name / "networks", networks.encode(), mode=0o600)
         self.keep(name, record)
 
 

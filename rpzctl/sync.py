@@ -272,9 +272,8 @@ def _judge(
 
 def _accept(run: Run, feed: Feed, data: bytes, parsed: "Parsed", record: Record) -> None:
     excepted = exceptions.text(parsed.allow.select("name", "scope").iter_rows())
-    feed_groups.snapshots(run.config).accept(
-        feed.name, data, copies.packed(parsed.names), excepted, record
-    )
+    read = snapshots.Read(copies.packed(parsed.names), excepted, parsed.networks)
+    feed_groups.snapshots(run.config).accept(feed.name, data, read, record)
 
 
 def _judged(run: Run, feed: Feed, record: Record, data: bytes, *, accept: bool) -> Judged:

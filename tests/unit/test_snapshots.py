@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from rpzctl.fetch.fetched import Validators
-from rpzctl.snapshots import Record, Snapshots, digest
+from rpzctl.snapshots import Read, Record, Snapshots, digest
 
 GOOD = Record(sha256=digest(b"x"), read_as="hosts/4", names=3, last_ok="2026-11-24T12:00:00Z")
 
 
 def kept(folder: Path, **changes: Any) -> Snapshots:  # noqa: ANN401 - what a damaged file holds
     store = Snapshots(folder)
-    store.accept("one", b"x", b"PAR1PAR1", b"", GOOD)
+    store.accept("one", b"x", Read(b"PAR1PAR1", b""), GOOD)
     path = folder / "one" / "record.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     return store
