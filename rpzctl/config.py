@@ -88,6 +88,9 @@ class PolicySettings(Typed):
     """named logs each rewrite in its category rpz"""
     qname_wait_recurse: bool = False
     """named asks the internet about a blocked name before it blocks it"""
+    nsip_wait_recurse: bool = True
+    """named finds out the addresses of name servers for rules on them before it answers; false: a
+    query that is the first of its zone may pass such a rule"""
     break_dnssec: bool = True
     """named blocks signed names also for clients that ask for signatures"""
     keep: Annotated[int, Between(2, 10_000)] = 10
@@ -197,6 +200,10 @@ class Group(Typed):
     """what its zone does to each name: nxdomain, nodata, drop, tcp-only, sinkhole, cname:TARGET"""
     min_feeds: Annotated[int, Between(1, 64)] = 1
     """how many of its feeds must list a name before it is blocked"""
+    log: bool | None = None
+    """whether named logs its rewrites; else as `policy.log` says"""
+    max_policy_ttl: Seconds | None = None
+    """the longest that clients of named may keep its answers; else `soa.ttl`"""
 
 
 class Config(Typed):
@@ -240,6 +247,12 @@ class Config(Typed):
     def group_action(self, group: str) -> Action:
         """Return the action of a feed group's zone."""
         return parse_action(self.group.get(group, Group()).action)
+
+    def group_of(self, zone: str) -> Group:
+        """Return the settings of the group that a policy zone, or one beside it, belongs to."""
+        owned = {self.origin(name): group for name, group in self.group.items()}
+        beside = zone.partition(".")[2]
+        return owned.get(Domain(zone)) or owned.get(Domain(beside)) or Group()
 
     def origin(self, group: str) -> Domain:
         """Return the origin of a feed group's zone."""

@@ -85,7 +85,7 @@ def drawn(
         return published / file_of(zone)
 
     values: dict[str, dict[str, object]] = {
-        "options.conf": {"zones": zones, "policy": config.policy},
+        "options.conf": {"zones": zones, "policy": config.policy, "options": config.group_of},
         "zones.conf": {
             "zones": zones,
             "sinkholes": sinkholes,
@@ -102,6 +102,7 @@ def drawn(
         "sinkholes_file": published / SINKHOLES,
         "file": file,
         "names": unbound_names(zones),
+        "options": config.group_of,
         "soa": config.soa,
     }
     return {
