@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from rpzctl import catalogue, feed_groups, shipped
+from rpzctl import catalogue, feed_groups, recording, shipped
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError, UsageFault
@@ -163,6 +163,12 @@ def _text(keys: Mapping[str, Any]) -> str:
         if key in keys:
             document[key] = keys[key]
     return tomlkit.dumps(document)
+
+
+def commit(run: Run, name: str, before: bytes | None) -> recording.Recorded | None:
+    """Commit the change of a feed's definition in the policy repo, which said `before`."""
+    message = recording.message(run, [name])
+    return recording.file(run, own(run.config, name), before, message)
 
 
 def text_of(config: Config, name: str) -> bytes | None:

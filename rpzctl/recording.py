@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rpzctl import definitions, git
+from rpzctl import git
 from rpzctl.book import FILES, Book
 from rpzctl.errors import RpzctlError
 from rpzctl.git import Repo, Versions
@@ -89,12 +89,6 @@ def file(run: Run, path: Path, before: bytes | None, message: str) -> Recorded |
     return _record(run, make, message)
 
 
-def definition(run: Run, name: str, before: bytes | None) -> Recorded | None:
-    """Commit the change of a feed's definition in the policy repo, which said `before`."""
-    path = definitions.own(run.config, name)
-    return file(run, path, before, message(run, [name]))
-
-
 def _edited(
     paths: Sequence[str], texts: Sequence[bytes | None], edit: Callable[[Book], Book]
 ) -> list[bytes]:
@@ -110,7 +104,8 @@ def _edited(
 
 
 def _ignored(repo: Repo, paths: Sequence[str]) -> bool:
-    return repo.run("check-ignore", "--quiet", *paths).status == 0
+    """Tell whether git ignores one of `paths`: then the policy repo is not its business."""
+    return repo.run("check-ignore", "--", *paths).status == 0
 
 
 def _record(run: Run, make: Make, message: str) -> Recorded | None:

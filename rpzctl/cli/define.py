@@ -83,7 +83,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Define a feed in the policy repo. Without --format it is read once, and that is guessed."""
-    from rpzctl import definitions, recording
+    from rpzctl import definitions
     from rpzctl.event import Done
 
     said = {
@@ -102,7 +102,7 @@ def add(
         with told(ctx, run, [name]) as tell:
             before = definitions.text_of(run.config, name)
             added = definitions.add(run.config, name, keys, shown.stage)
-            commit = recording.definition(run, name, before)
+            commit = definitions.commit(run, name, before)
             tell(Done(names=[name], recorded=True, commit=commit.commit if commit else ""))
     feed = added.feed
     if json:
@@ -140,14 +140,14 @@ def disable(
 
 
 def _set(ctx: typer.Context, run: "Run", name: str, *, enabled: bool, as_json: bool) -> None:
-    from rpzctl import definitions, recording
+    from rpzctl import definitions
     from rpzctl.event import Done
 
     with told(ctx, run, [name]) as tell:
         before = definitions.find(run.config, name)
         text = definitions.text_of(run.config, name)
         feed = definitions.set_enabled(run.config, name, enabled=enabled)
-        commit = recording.definition(run, name, text)
+        commit = definitions.commit(run, name, text)
         changed = (before.enabled, before.file) != (enabled, feed.file)
         tell(Done(names=[name], recorded=changed, commit=commit.commit if commit else ""))
     if as_json:
@@ -188,14 +188,14 @@ def remove(
     json: Json = False,
 ) -> None:
     """Remove a feed's definition from the policy repo, and its last good copy."""
-    from rpzctl import definitions, recording
+    from rpzctl import definitions
     from rpzctl.event import Done
 
     run = _caused(ctx, feed, wait, no_commit=no_commit)
     with told(ctx, run, [feed]) as tell:
         before = definitions.text_of(run.config, feed)
         done = definitions.remove(run, feed)
-        commit = recording.definition(run, feed, before)
+        commit = definitions.commit(run, feed, before)
         tell(Done(names=[feed], recorded=True, commit=commit.commit if commit else ""))
     if json:
         show.document(

@@ -29,13 +29,18 @@ class Repo:
         return "\n".join(x for x in lines if x[0] in "+-" and not x.startswith(("+++", "---")))
 
 
-@pytest.fixture
-def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
-    """Give a policy repo that is committed, without a resolver."""
-    settings = tmp_path / "gitconfig"
+def identified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give git an identity, and no other settings."""
+    settings = folder / "gitconfig"
     settings.write_text("[user]\n\tname = Anna\n\temail = anna@example.net\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """Give a policy repo that is committed, without a resolver."""
+    identified(tmp_path, monkeypatch)
     site = bare_site(tmp_path / "site")
     site.config.write_text(site.config.read_text().partition("[[resolver]]")[0])
     made = Repo(site)
@@ -131,6 +136,24 @@ def test_no_commit_where_it_is_not_wanted_or_not_possible(repo: Repo) -> None:
     repo.site.setting("[git]\ncommit = false")
     repo.site.ok("block", "c.example")
     assert repo.git("rev-parse", "HEAD") == before
+
+
+def test_a_policy_repo_that_git_ignores_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identified(tmp_path, monkeypatch)
+    above = tmp_path / "above"
+    above.mkdir()
+    for words in (("init", "--quiet"), ("commit", "--quiet", "--allow-empty", "-m", "begin")):
+        subprocess.run(["git", *words], cwd=above, check=True, capture_output=True)
+    (above / ".gitignore").write_text("/scratch/\n")
+    site = bare_site(above / "scratch")
+    site.config.write_text(site.config.read_text().partition("[[resolver]]")[0])
+    assert site.ok("block", "evil.example", "--json").json()["commit"] is None
+    url = (site.home / "list.txt").as_uri()
+    site.ok("feeds", "add", "acme", url, "--zone", "malware", "--format", "domains")
+    log = subprocess.run(["git", "log", "--format=%s"], cwd=above, check=True, capture_output=True)
+    assert log.stdout == b"begin\n"
 
 
 def test_blocks_at_once_are_commits_of_their_own(repo: Repo) -> None:
