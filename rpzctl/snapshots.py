@@ -210,8 +210,12 @@ class Snapshots(NamedTuple):
         write_aside(self.folder / name / "data", data, mode=0o600)
         write_aside(self.names_file(name), read.names, mode=0o600)
         write_aside(self.folder / name / "exceptions", read.exceptions, mode=0o600)
-        networks = "".join(f"{net}\n" for net in read.networks)
-        write_aside(self.folder / name / "networks", networks.encode(), mode=0o600)
+        networks = self.folder / name / "networks"
+        if read.networks:
+            text = "".join(f"{net}\n" for net in read.networks)
+            write_aside(networks, text.encode(), mode=0o600)
+        else:  # as most have none
+            networks.unlink(missing_ok=True)
         self.keep(name, record)
 
 
