@@ -7,10 +7,15 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from rpzctl import config, sync
+from rpzctl.resolvers import kinds
+from rpzctl.run import Run
+from tests.integration.test_feeds import local
 from tests.servers import REAL, Site, find, until
 
 LOOPS = 25
@@ -197,3 +202,34 @@ def test_a_disk_that_is_full_of_the_state_folder_changes_nothing(site: Site) -> 
         (site.state / "filler").unlink()
         site.ok("block", "new.example")
     until(lambda: site.answer("new.example") == "NXDOMAIN", "it is blocked", 5)
+
+
+def untold(line: str, *, fault: bool) -> None:
+    assert line
+    assert not fault
+
+
+def test_a_clock_that_is_set_back_a_day_loses_nothing(site: Site) -> None:
+    """Serials rise, feeds are fetched, generations stay in order; what had not expired has not."""
+    feed = local(site, "one", b"0.0.0.0 a.bad.example\n", every="1h")
+    site.setting("[policy]\nkeep_days = 3")
+    site.ok("block", "before.example", "--expires", "12h")
+    site.ok("sync")
+    before = (site.serial(), site.serial("malware.rpz"))
+    settings = config.load(site.config)
+    resolvers = tuple(kinds.of(each) for each in settings.resolver)
+    run = Run(settings, datetime.now(UTC) - timedelta(days=1), resolvers)
+    feed.write_bytes(b"0.0.0.0 b.bad.example\n")
+    with site.block_list.open("a") as file:
+        file.write("after.example\n")
+    done = sync.sync(run, (), (), untold)
+    assert done.outcome.proven
+    assert site.serial() > before[0]
+    assert site.serial("malware.rpz") > before[1], "the feed was fetched: its record is of tomorrow"
+    for name in ("before.example", "after.example", "b.bad.example"):
+        assert site.answer(name) == "NXDOMAIN"
+    assert site.answer("a.bad.example") == REAL
+    assert len(site.ok("history", "--json").json()["generations"]) == int(site.current)
+    site.ok("block", "again.example")
+    assert site.answer("again.example") == "NXDOMAIN"
+    assert site.ok("status", "--json").json()["live"]
