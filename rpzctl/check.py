@@ -24,8 +24,8 @@ SMALL = 100
 SAMPLE = 20
 """Of a larger zone a stratified sample of so many rows is read; `rpzctl check` reads them all."""
 NEW = 300
-"""Up to so many new rows are read whole, of more a stratified sample: dnspython takes a quarter of a
-second for a thousand, and our own grammar reads every record."""
+"""Up to so many new rows are read whole, of more a stratified sample: a thousand take dnspython
+a quarter of a second, and our own grammar reads every record."""
 _CHECKZONE_RATE = 50_000
 """rows, of two records each, that named-checkzone surely reads in four seconds"""
 
