@@ -8,6 +8,7 @@ from rpzctl.cli import show
 from rpzctl.cli.options import Json, run_of
 
 if TYPE_CHECKING:
+    from rpzctl.evaluate import Address
     from rpzctl.why import Answer, Said
 
 _COLOURS = {"blocked": "red", "allowed": "green", "neither": "bold"}
@@ -15,13 +16,18 @@ _COLOURS = {"blocked": "red", "allowed": "green", "neither": "bold"}
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command(epilog="Example: rpzctl why 'hxxps://login.evil[.]example/x'")(why)
+    app.command(
+        epilog="Example: rpzctl why 'hxxps://login.evil[.]example/x'; rpzctl why 198.51.100.7"
+    )(why)
 
 
 def why(
     ctx: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A name, or a URL, or what else people paste.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="A name, or a URL, or what else people paste; or an address."
+        ),
     ],
     lines: Annotated[
         bool,
@@ -29,11 +35,18 @@ def why(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Tell why a name is blocked, allowed or neither: rules, feeds, lines, guards, since when."""
+    """Tell why a name is blocked, allowed or neither: rules, feeds, lines, guards, since when.
+
+    Of an address: why answers with it are.
+    """
     from rpzctl import why as path
     from rpzctl.errors import UsageFault
     from rpzctl.names import NameFault, paste, printable
 
+    address = _address(name)
+    if address is not None:
+        _why_address(ctx, address, json=json)
+        return
     try:
         pasted = paste(name)
     except NameFault as fault:
@@ -45,6 +58,36 @@ def why(
     if pasted.note:
         show.note(pasted.note)
     _tell(answer)
+
+
+def _address(text: str) -> "Address | None":
+    """Return the address that was pasted, perhaps defanged; None: it is none."""
+    from ipaddress import ip_address
+
+    plain = text.strip().replace("[.]", ".").replace("[:]", ":").strip("[]")
+    try:
+        return ip_address(plain)
+    except ValueError:
+        return None
+
+
+def _why_address(ctx: typer.Context, address: "Address", *, json: bool) -> None:
+    from rpzctl.why_address import why as path
+
+    found = path(run_of(ctx), address)
+    if json:
+        show.document(found.value())
+        return
+    match = found.verdict.match
+    by = f" by {match.zone}: {match.owner} {found.verdict.outcome}" if match else ""
+    verdict = "neither blocked nor allowed" if found.word == "neither" else found.word
+    print(f"{address} in answers is {show.paint(verdict, _COLOURS[found.word])}{by}")
+    for where, rule in found.rules:
+        print(show.plain(f"  rule {rule.verb} {rule.line()}  ({where})"))
+    for each in found.listed:
+        told = f": left out, it {each.guard}" if each.guard else ""
+        seen = f" (last seen {each.last_seen})" if each.last_seen else ""
+        print(show.plain(f"  {each.zone}: {each.network}, feed {each.feed}{seen}{told}"))
 
 
 def _tell(answer: "Answer") -> None:

@@ -104,3 +104,22 @@ def test_a_policy_zones_own_networks_are_applied(site: Site) -> None:
     site.ok("sync")
     assert rows(site) == ["24.0.101.51.198.rpz-ip"]
     assert site.answer("evil.example") == "NXDOMAIN"
+
+
+def test_why_an_address_is_blocked(site: Site) -> None:
+    local(site, "nets", NETS, format="ips")
+    site.ok("sync")
+    found = site.ok("why", "198.51.101.7", "--json").json()
+    assert (found["verdict"], found["zone"]) == ("blocked", ADDRESSES)
+    assert found["owner"] == "24.0.101.51.198.rpz-ip"
+    assert [each["network"] for each in found["listed"]] == ["198.51.101.0/24", "198.51.101.7"]
+    told = site.ok("why", "10[.]1.2.3").stdout
+    assert "neither blocked nor allowed" in told
+    assert "10.0.0.0/8, feed nets" in told
+    assert "left out, it is private" in told
+    site.ok("allow", "198.51.101.0/24", "--reason", "ours")
+    told = site.ok("why", "198.51.101.7").stdout
+    assert "is allowed by local.rpz" in told
+    assert "rule allow 198.51.101.0/24" in told
+    assert site.ok("why", "2001:db9::1", "--json").json()["verdict"] == "blocked"
+    assert site.ok("why", "203.0.114.1", "--json").json()["verdict"] == "neither"
