@@ -97,8 +97,10 @@ def restamp_zone(entry: ZoneEntry, source: Path, folder: Path, number: int) -> Z
     """Write a zone of the generation in `source` anew: the same content, a higher serial.
 
     A file that is older than what named has loaded would be passed over, and a lower serial
-    would leave secondaries behind, so flipping back is not enough.
+    would leave secondaries behind, so flipping back is not enough. What another hand changed in the
+    file stays known as that: its digest is not taken for ours.
     """
+    sound = file_digest(source / entry.file) == entry.sha256
     head, tail = entry.frame.stamped(number)
     start, length = entry.span
     with (source / entry.file).open("rb") as old, (folder / entry.file).open("wb") as new:
@@ -111,9 +113,8 @@ def restamp_zone(entry: ZoneEntry, source: Path, folder: Path, number: int) -> Z
         new.write(tail)
     if entry.rows_file:
         link(source / entry.rows_file, folder / entry.rows_file)
-    return entry._replace(
-        serial=number, span=(len(head), length), sha256=file_digest(folder / entry.file)
-    )
+    sha256 = file_digest(folder / entry.file) if sound else entry.sha256
+    return entry._replace(serial=number, span=(len(head), length), sha256=sha256)
 
 
 def build(step: Step, folder: Path) -> Manifest:

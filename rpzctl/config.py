@@ -191,6 +191,8 @@ class Watch(Typed):
     """after this it syncs though files go on changing"""
     poll: Annotated[float, Between(above=0, most=3600)] = 30.0
     """so often it looks where no event tells it of changes"""
+    every: Annotated[float, Between(5, 86_400)] = 300.0
+    """it syncs at least so often: that also finds what another hand did to the resolvers"""
 
 
 class Group(Typed):

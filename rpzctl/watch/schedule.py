@@ -22,6 +22,8 @@ class Pace(NamedTuple):
     """after this a run begins though things go on changing"""
     poll: float = 30.0
     """so often it looks without being woken"""
+    every: float = 300.0
+    """a run comes at least so often: it also finds what another hand did to the resolvers"""
 
 
 class Schedule(NamedTuple):
@@ -37,7 +39,7 @@ class Schedule(NamedTuple):
     ran: float | None = None
     """when the last run ended"""
     due: float | None = None
-    """when a feed is due or a rule expires"""
+    """when a feed is due, a rule expires, or the last run is long enough ago"""
 
     def changed(self, now: float) -> "Schedule":
         """Return the schedule after a change was seen `now`."""
@@ -47,13 +49,13 @@ class Schedule(NamedTuple):
         """Return the schedule when a run begins: it takes up what was seen until now."""
         return self._replace(first=None, last=None, retry=None, due=None)
 
-    def ended(self, now: float, *, good: bool, wait: float | None) -> "Schedule":
+    def ended(self, now: float, pace: Pace, *, good: bool, wait: float | None = None) -> "Schedule":
         """Return the schedule after a run that ended `now`.
 
         `wait` seconds from then on something is due; None: nothing is known to be.
         """
         if good:
-            due = None if wait is None else now + max(wait, LEAST)
+            due = now + (pace.every if wait is None else max(min(wait, pace.every), LEAST))
             return self._replace(failures=0, retry=None, ran=now, due=due)
         pause = min(FIRST_RETRY * 2 ** min(self.failures, 20), LONGEST_RETRY)
         return self._replace(failures=self.failures + 1, retry=now + pause, ran=now)

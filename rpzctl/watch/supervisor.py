@@ -93,7 +93,7 @@ class Watcher:
     @property
     def _pace(self) -> Pace:
         said = self._config.watch
-        return Pace(said.quiet, said.most, said.poll)
+        return Pace(said.quiet, said.most, said.poll, said.every)
 
     def _turn(self, held: ExitStack, events: Events) -> None:
         """Run if it is time to; else wait until it is, something happens, or a poll is due."""
@@ -163,7 +163,8 @@ class Watcher:
         self._told = tell(self._edge.log, self._told, result)
         self._edge.notify.tell(STATUS=self._told.status)
         wait = self._seconds_to((result.document or {}).get("next"))
-        self._schedule = self._schedule.ended(time.monotonic(), good=result.good, wait=wait)
+        now = time.monotonic()
+        self._schedule = self._schedule.ended(now, self._pace, good=result.good, wait=wait)
         if self._differs():
             self._schedule = self._schedule.changed(time.monotonic())
 

@@ -256,6 +256,21 @@ def test_named_that_is_away_is_waited_for(site: Site) -> None:
         until(lambda: watcher.says("mended"), "that is told")
 
 
+def test_what_another_hand_did_to_named_is_mended(site: Site) -> None:
+    site.config.write_text(PACE + "every = 5\n" + site.config.read_text())
+    with watching(site) as watcher:
+        add(site, "one.example")
+        until(lambda: site.answer("one.example") == "NXDOMAIN", "it is blocked")
+        site.named.stop()
+        zone = (site.output / "current/local.rpz.zone").resolve()
+        good = zone.read_text()
+        zone.write_text(good.replace("one.example CNAME .", "other.example CNAME ."))
+        site.named.start()
+        until(lambda: site.answer("one.example") == "NXDOMAIN", "it is blocked again", 30)
+        assert not site.ok("status", "--json").json()["problems"]
+        assert watcher.child.poll() is None
+
+
 @pytest.mark.parametrize("abstract", [False, True])
 def test_systemd_is_told(site: Site, abstract: bool) -> None:
     name = f"@rpzctl-{os.getpid()}" if abstract else str(site.home / "notify")

@@ -36,20 +36,25 @@ def test_a_change_waits_for_quiet_but_not_for_ever() -> None:
 def test_failures_back_off_and_what_is_good_ends_that() -> None:
     schedule, moments = Schedule(), []
     for _ in range(12):
-        schedule = schedule.began().ended(100.0, good=False, wait=1.0)
+        schedule = schedule.began().ended(100.0, PACE, good=False, wait=1.0)
         assert schedule.retry is not None
         moments.append(schedule.retry - 100.0)
     assert moments[:4] == [2.0, 4.0, 8.0, 16.0]
     assert moments[-1] == LONGEST_RETRY
-    good = schedule.began().ended(100.0, good=True, wait=50.0)
+    good = schedule.began().ended(100.0, PACE, good=True, wait=50.0)
     assert (good.at(PACE), good.failures) == (150.0, 0)
-    assert good.began().ended(100.0, good=False, wait=None).retry == 102.0
+    assert good.began().ended(100.0, PACE, good=False, wait=None).retry == 102.0
 
 
 def test_what_is_always_due_does_not_make_it_spin() -> None:
-    schedule = Schedule().ended(100.0, good=True, wait=-86_400.0)
+    schedule = Schedule().ended(100.0, PACE, good=True, wait=-86_400.0)
     assert schedule.at(PACE) == 100.0 + LEAST
     assert schedule.changed(100.0).at(PACE) == 100.5, "a change need not wait for that"
+
+
+def test_it_runs_now_and_then_though_nothing_is_due() -> None:
+    assert Schedule().ended(100.0, PACE, good=True).at(PACE) == 400.0
+    assert Schedule().ended(100.0, PACE, good=True, wait=86_400.0).at(PACE) == 400.0
 
 
 @pytest.fixture
