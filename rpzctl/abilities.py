@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rpzctl.check import Finding, error
 from rpzctl.names import printable
+from rpzctl.plan import Candidate
 from rpzctl.rows import QuickRows, Rows, Shape, expand
 from rpzctl.rpz import Action, Kind, Row
 from rpzctl.triggers import Trigger, trigger_of
@@ -94,6 +95,19 @@ class _Seen(NamedTuple):
 
     message: str
     example: str
+
+
+def of_candidate(kind: str, zone: Candidate) -> list[Finding]:
+    """Find what `kind` cannot do of a zone that is to be published.
+
+    Harm: a zone that is to be monitored is applied by a kind that knows no such thing.
+    """
+    shapes = zone.drawn.shapes if zone.drawn else {}
+    found = of_shapes(kind, zone.origin, shapes)
+    if zone.monitored and kind != "bind":
+        told = f"cannot be monitored by {kind}, which would apply it"
+        found.append(error("resolver", zone.origin, told, 'let its group have mode = "enforce"'))
+    return found + (of_rows(kind, zone.origin, zone.rows) if zone.rows is not None else [])
 
 
 def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Finding]:

@@ -231,19 +231,19 @@ Checks = list[tuple[ZoneEntry, process.Running]]
 
 
 def start_checks(step: Step, manifest: Manifest, folder: Path) -> Checks:
-    """Start named-checkzone on what is new in the generation in `folder`."""
-    return start_checkzone([manifest.zones[c.origin] for c in _fresh(step, manifest)], folder)
+    """Start named-checkzone on what is new in the generation in `folder`, and not checked yet."""
+    new = [zone.origin for zone in _fresh(step, manifest) if zone.origin not in step.prebuilt]
+    return start_checkzone([manifest.zones[origin] for origin in new], folder)
 
 
 def _fresh(step: Step, manifest: Manifest) -> list[Candidate]:
-    """Return the zones that are new in `manifest`; a prebuilt one was checked when it was built."""
+    """Return the zones that are new in `manifest`."""
     old = step.base.zones if step.base else {}
     serials = {origin: zone.serial for origin, zone in old.items()}
     return [
         candidate
         for candidate in (*step.target.zones, step.target.sinkhole)
         if manifest.zones[candidate.origin].serial != serials.get(candidate.origin)
-        and candidate.origin not in step.prebuilt
     ]
 
 
@@ -253,15 +253,14 @@ def finish_checks(
     """Check what is new in the generation in `folder`; return the findings."""
     diffs = {zone.origin: zone.diff for zone in plan.zones}
     found = []
+    kinds = dict.fromkeys(resolver.kind for resolver in step.config.resolver)
     for candidate in _fresh(step, manifest):
-        found += check_zone(
-            candidate, manifest.zones[candidate.origin], folder, diffs.get(candidate.origin)
-        )
-        shapes = candidate.drawn.shapes if candidate.drawn else {}
-        for kind in dict.fromkeys(resolver.kind for resolver in step.config.resolver):
-            found += abilities.of_shapes(kind, candidate.origin, shapes)
-            if candidate.rows is not None:
-                found += abilities.of_rows(kind, candidate.origin, candidate.rows)
+        if candidate.origin not in step.prebuilt:  # that one was checked when it was built
+            found += check_zone(
+                candidate, manifest.zones[candidate.origin], folder, diffs.get(candidate.origin)
+            )
+        for kind in kinds:
+            found += abilities.of_candidate(kind, candidate)
     if plan.fragments:
         for resolver in step.config.resolver:
             found += includes.configuration(

@@ -58,7 +58,8 @@ def zones(run: Run, base: Manifest | None, feeds: Mapping[str, Feed]) -> Zones:
     made: list[Became] = []
     behind: tuple[Candidate, ...] = ()
     for group in reversed(known):
-        made.insert(0, _zones_of(work, group, behind))
+        speaking = tuple(candidate for candidate in behind if not candidate.monitored)
+        made.insert(0, _zones_of(work, group, speaking))
         behind = (*made[0].candidates, *behind)
     told = (warning for group in known for warning in group.warnings)
     return Zones(

@@ -202,6 +202,9 @@ class Group(Typed):
     """what its zone does to each name: nxdomain, nodata, drop, tcp-only, sinkhole, cname:TARGET"""
     min_feeds: Annotated[int, Between(1, 64)] = 1
     """how many of its feeds must list a name before it is blocked"""
+    mode: Literal["enforce", "monitor"] = "enforce"
+    """monitor: named logs what its zones would do, and does nothing; to try a new feed. BIND alone
+    serves such a group"""
     log: bool | None = None
     """whether named logs its rewrites; else as `policy.log` says"""
     max_policy_ttl: Seconds | None = None

@@ -290,8 +290,9 @@ def expectations(
     found = [Expectation(Question(name), SINKHOLE_ACTION) for name in dict.fromkeys(names)]
     rows = {candidate.origin: candidate.rows for candidate in target.zones}
     zones: list[str] = []
+    monitored = {candidate.origin for candidate in target.zones if candidate.monitored}
     for change in plan.zones:
-        if change.status == "removed":
+        if change.status == "removed" or change.origin in monitored:
             continue
         zones.append(change.origin)
         moved = [*change.diff.added.sample(SAMPLE), *change.diff.changed.sample(SAMPLE)]

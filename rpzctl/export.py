@@ -57,6 +57,8 @@ class Format(NamedTuple):
 def source(config: Config, store: Store, manifest: Manifest, only: Sequence[str] = ()) -> Source:
     """Return the published policy zones, or those of `only`. Raises `UsageFault`, `RpzctlError`.
 
+    What is only monitored is left out unless it is asked for.
+
     Sinkhole zones count as blocks by the operator's zone, before all that it says.
     """
     known = manifest.policy_zones
@@ -66,7 +68,8 @@ def source(config: Config, store: Store, manifest: Manifest, only: Sequence[str]
             f"there is no published policy zone {', '.join(unknown)}",
             details=[f"known: {', '.join(known)}"],
         )
-    origins = tuple(origin for origin in known if not only or origin in only)
+    applied = [origin for origin in known if not manifest.zones[origin].monitored]
+    origins = tuple(origin for origin in known if origin in (only or applied))
     folder = store.folder(manifest)
     rows = [rows_of(folder, manifest.zones[origin]) for origin in origins]
     if manifest.sinkholes and config.policy.operator_zone in origins:

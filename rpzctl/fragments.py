@@ -84,8 +84,10 @@ def drawn(
     def file(zone: str) -> Path:
         return published / file_of(zone)
 
+    # Values, not a function: what a template came to is remembered by them.
+    options = {zone: config.group_of(zone) for zone in (*zones, SINKHOLES_ORIGIN)}
     values: dict[str, dict[str, object]] = {
-        "options.conf": {"zones": zones, "policy": config.policy, "options": config.group_of},
+        "options.conf": {"zones": zones, "policy": config.policy, "options": options},
         "zones.conf": {
             "zones": zones,
             "sinkholes": sinkholes,
@@ -102,7 +104,7 @@ def drawn(
         "sinkholes_file": published / SINKHOLES,
         "file": file,
         "names": unbound_names(zones),
-        "options": config.group_of,
+        "options": options,
         "soa": config.soa,
     }
     return {

@@ -37,6 +37,8 @@ class ZoneStatus(NamedTuple):
     rows: int
     serial: int
     """that is published"""
+    monitored: bool
+    """it is logged, and not applied"""
     live: dict[str, int | None]
     """the serial that each resolver serves, None if it is none of those kept; empty when none
     could be asked"""
@@ -51,7 +53,7 @@ class ZoneStatus(NamedTuple):
         if not self.live:
             return "unknown"
         if self.is_live:
-            return "yes"
+            return "monitored" if self.monitored else "yes"
         return "NO: " + ", ".join(str(serial or "another policy") for serial in self.live.values())
 
 
@@ -143,7 +145,9 @@ def status(run: Run) -> Status:
         generation=current.generation if current else 0,
         made=current.made if current else None,
         proven_at=run.store.proven_at(),
-        zones=tuple(ZoneStatus(e.origin, e.rows, e.serial, live[e.origin]) for e in entries),
+        zones=tuple(
+            ZoneStatus(e.origin, e.rows, e.serial, e.monitored, live[e.origin]) for e in entries
+        ),
         sinkholes=len(current.sinkholes) if current else 0,
         blocked=sum(rule.verb == "block" for rule in in_force),
         allowed=sum(rule.verb == "allow" for rule in in_force),

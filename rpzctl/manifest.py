@@ -30,6 +30,11 @@ class ZoneEntry(NamedTuple):
     inputs: str = ""
     """digest of what a feed zone was made from; the same inputs need no work"""
 
+    @property
+    def monitored(self) -> bool:
+        """Whether resolvers log what the zone would do, and do nothing."""
+        return self.frame.monitored
+
 
 class Cause(NamedTuple):
     """Who made a generation, by what, and why."""

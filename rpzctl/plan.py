@@ -28,6 +28,13 @@ class Candidate(NamedTuple):
     compared twice"""
 
     @property
+    def monitored(self) -> bool:
+        """Whether resolvers are to log what the zone would do, and do nothing."""
+        if self.kept:
+            return self.kept.monitored
+        return self.drawn is not None and self.drawn.frame.monitored
+
+    @property
     def digest(self) -> str:
         """Digest of all that the zone says, apart from its serial."""
         if self.kept or self.rows is None or self.drawn is None:

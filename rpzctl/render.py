@@ -37,11 +37,21 @@ _PLACEHOLDER = "rpzctl-placeholder.invalid"
 _ODD_NAMES = ("a.b", "*.xn--p1ai-0.rpzctl_probe.example")
 
 
+MONITORED = "; monitored: logged, and not applied\n"
+"""begins a zone that is in shadow: so a group that comes out of it has another zone, which is
+published under a new serial and proved"""
+
+
 class Frame(NamedTuple):
     """The text of a zone around its records, with `SERIAL_MARK` where its serial goes."""
 
     head: str
     tail: str
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the zone is logged and not applied."""
+        return self.head.startswith(MONITORED)
 
     def stamped(self, serial: int) -> tuple[bytes, bytes]:
         """Return head and tail with `serial` in place."""
@@ -215,6 +225,8 @@ def zone(
     wanted = sorted(actions)
     values = (template, origin, repr(config.soa), repr(config.sinkhole), [str(a) for a in wanted])
     head, tail, shapes = env.recall(values, lambda: _zone(env, template, config, origin, wanted))
+    if config.group_of(origin).mode == "monitor":
+        head = MONITORED + head
     return Drawn(
         Frame(head, tail),
         {action: tuple(shape) for action, shape in zip(wanted, shapes, strict=True)},

@@ -276,6 +276,8 @@ def _decided(run: Run, base: Manifest | None, answer: Answer) -> Answer:
     settled = _settled(dict(_feed_zones(run, base)))
     for origin, entry in _feed_zones(run, base):
         assert base is not None, "it has zones"  # noqa: S101 - as said
+        if entry.monitored:
+            continue
         found = published.find(run.store.folder(base), entry, name)
         if (
             found is not None
@@ -288,6 +290,11 @@ def _decided(run: Run, base: Manifest | None, answer: Answer) -> Answer:
             return answer._replace(
                 verdict=verdict, zone=origin, owner=found.owner, action=found.action
             )
+    shadows = {origin for origin, entry in _feed_zones(run, base) if entry.monitored}
+    would = [each.zone for each in answer.listed if each.blocks and each.zone in shadows]
+    if would:
+        told = f"{would[0]} is only monitored: what it would do is logged, and not done"
+        answer = answer._replace(notes=(*answer.notes, told))
     if any(each.reason == _FATES["excepted"] for each in answer.listed):
         return answer._replace(verdict="allowed")
     return answer

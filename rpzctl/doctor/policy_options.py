@@ -78,7 +78,8 @@ def policy_overrides(scene: Scene) -> Iterator[Finding]:
     qname-wait-recurse
     """
     for server in scene.servers:
-        ours = set(scene.current.policy_zones)
+        entries = scene.current.zones
+        ours = {zone for zone in scene.current.policy_zones if not entries[zone].monitored}
         found = [
             finding
             for _, policy in _policies(scene, server.conf)

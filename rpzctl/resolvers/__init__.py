@@ -114,5 +114,11 @@ class Resolver(Protocol):
     def load(self, change: Change) -> None:
         """Make it take `change`. Raises `RpzctlError`; silence is no proof that it did."""
 
+    def loaded(self, zones: Sequence[str]) -> dict[str, int | None]:
+        """Return under which serial each of the monitored policy zones `zones` is loaded.
+
+        No answer can tell, for such a zone makes none. None: it is not. Raises `RpzctlError`.
+        """
+
     def ask(self, questions: Sequence[Question], timeout: float) -> list[Answer]:
         """Return its answers, in the order of the questions."""

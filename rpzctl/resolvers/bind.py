@@ -5,6 +5,7 @@ does not reload a zone whose file changed; `reload ZONE` exits 0 even when the f
 """
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -96,6 +97,17 @@ class Bind(NamedTuple):
                 if "failed: not found" in done.said
                 else None,
             )
+
+    def loaded(self, zones: Sequence[str]) -> dict[str, int | None]:
+        """Return the serials that ``rndc zonestatus`` tells."""
+        return {zone: self._serial(zone) for zone in zones}
+
+    def _serial(self, zone: str) -> int | None:
+        s = self.settings
+        argv = ["rndc", "-s", str(s.rndc_server), "-p", str(s.rndc_port), "-k", str(s.rndc_key)]
+        done = process.run([*argv, "zonestatus", zone], timeout=s.rndc_timeout)
+        found = re.search(r"^serial: ([0-9]+)$", done.out, re.MULTILINE)
+        return int(found[1]) if found else None
 
     def ask(self, questions: Sequence[Question], timeout: float) -> list[Answer]:
         """Return named's answers, in the order of the questions."""

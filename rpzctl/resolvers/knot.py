@@ -112,6 +112,10 @@ class Knot(NamedTuple):
             ) from None
         return said.decode(errors="replace").removeprefix("> ").removesuffix("\n> ").strip()
 
+    def loaded(self, zones: Sequence[str]) -> dict[str, int | None]:
+        """Return nothing: this kind serves no zone that is only monitored."""
+        return dict.fromkeys(zones)
+
     def ask(self, questions: Sequence[Question], timeout: float) -> list[Answer]:
         """Return its answers, in the order of the questions."""
         from rpzctl.resolvers.ask import ask

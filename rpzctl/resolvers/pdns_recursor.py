@@ -81,6 +81,10 @@ class PdnsRecursor(NamedTuple):
         folders = [f"--config-dir={s.config_dir}", f"--socket-dir={s.socket_dir}"]
         return process.run(["rec_control", *folders, *command], timeout=timeout)
 
+    def loaded(self, zones: Sequence[str]) -> dict[str, int | None]:
+        """Return nothing: this kind serves no zone that is only monitored."""
+        return dict.fromkeys(zones)
+
     def ask(self, questions: Sequence[Question], timeout: float) -> list[Answer]:
         """Return its answers, in the order of the questions."""
         from rpzctl.resolvers.ask import ask

@@ -90,6 +90,10 @@ class Unbound(NamedTuple):
         argv = ["unbound-control", "-q", "-c", str(self.settings.unbound_conf)]
         return process.run([*argv, *command], timeout=timeout)
 
+    def loaded(self, zones: Sequence[str]) -> dict[str, int | None]:
+        """Return nothing: this kind serves no zone that is only monitored."""
+        return dict.fromkeys(zones)
+
     def ask(self, questions: Sequence[Question], timeout: float) -> list[Answer]:
         """Return Unbound's answers, in the order of the questions."""
         from rpzctl.resolvers.ask import ask

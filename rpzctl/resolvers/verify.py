@@ -150,6 +150,35 @@ def _is_live(zone: ZoneEntry, answer: Answer) -> bool:
     return answer.data("TXT") == [f'"{zone.serial}"']
 
 
+class _Seen(NamedTuple):
+    """What shows which serial of a zone a resolver has."""
+
+    live: bool
+    """that of the zone"""
+    told: str
+    """for people"""
+    serial: int | None = None
+    """of a monitored zone"""
+
+
+def _seen(resolver: Resolver, zones: Iterable[ZoneEntry]) -> dict[str, _Seen]:
+    """Return what a resolver shows of each policy zone: its canary, or what it says it loaded."""
+    entries = list(zones)
+    answers = canaries(resolver, (zone for zone in entries if not zone.monitored))
+    found = {
+        zone.origin: _Seen(_is_live(zone, answer), f"its canary: {answer.text()}")
+        for zone in entries
+        if (answer := answers.get(zone.origin))
+    }
+    shadows = [zone for zone in entries if zone.monitored]
+    serials = resolver.loaded([zone.origin for zone in shadows]) if shadows else {}
+    for zone in shadows:
+        serial = serials[zone.origin]
+        told = f"loaded: {serial or 'nothing'}"
+        found[zone.origin] = _Seen(serial == zone.serial, told, serial)
+    return found
+
+
 def serves(
     resolver: Resolver, zones: Sequence[ZoneEntry], *, patience: float = _ALIVE
 ) -> dict[str, bool]:
@@ -158,8 +187,8 @@ def serves(
     One that is silent is asked again for `patience` seconds. Raises `RpzctlError` when it answers
     nothing at all.
     """
-    answers = canaries(resolver, zones)
-    live = {zone.origin: _is_live(zone, answers[zone.origin]) for zone in zones}
+    seen = _seen(resolver, zones)
+    live = {zone.origin: seen[zone.origin].live for zone in zones}
     if not any(live.values()):
         deadline = time.monotonic() + patience
         question = Question(canary_name("alive", 0), "TXT")
@@ -193,7 +222,9 @@ def live_serials(
         for zone in manifest.zones.values()
         if zone.origin in found and found[zone.origin] is None and zone.kind == "policy"
     }
-    entries = list(old.values())
+    shadows = [zone.origin for zone in zones if zone.monitored and found[zone.origin] is None]
+    found.update(resolver.loaded(shadows) if shadows else {})
+    entries = [zone for zone in old.values() if found[zone.origin] is None]
     questions = [Question(canary_name(zone.origin, zone.serial), "TXT") for zone in entries]
     for zone, answer in zip(entries, resolver.ask(questions, _QUICK), strict=True):
         if _is_live(zone, answer):
@@ -220,14 +251,14 @@ def prove(
     deadline = now() + limit
     waiting = dict(zones)
     while waiting:
-        got = canaries(resolver, waiting.values())
-        waiting = {o: zone for o, zone in waiting.items() if not _is_live(zone, got[o])}
+        got = _seen(resolver, waiting.values())
+        waiting = {o: zone for o, zone in waiting.items() if not got[o].live}
         if not waiting:
             break
         if now() >= deadline:
             told = [
                 f"{zone.origin}: serial {zone.serial} has no effect after {limit:.0f} s "
-                f"(its canary: {got[zone.origin].text()})"
+                f"({got[zone.origin].told})"
                 for zone in waiting.values()
             ]
             raise NotLive(

@@ -35,3 +35,14 @@ def test_a_group_may_log_where_the_policy_does_not(tmp_path: Path) -> None:
     assert "nsip-wait-recurse" not in found["options.conf"]
     assert found["unbound.conf"].count("rpz-log: yes") == 1
     assert 'rpz-log-name: "ads.rpz"' in found["unbound.conf"]
+
+
+def test_what_was_drawn_before_is_not_taken_for_other_settings(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    paths = '[paths]\noutput = "output"\nstate = "state"\n'
+    plain = drawn(tmp_path, paths)["options.conf"]
+    quiet = drawn(tmp_path, f"{paths}[group.ads]\nlog = false\n")["options.conf"]
+    shadow = drawn(tmp_path, f'{paths}[group.ads]\nmode = "monitor"\n')["options.conf"]
+    assert (plain.count("log no"), quiet.count("log no")) == (0, 1)
+    assert 'zone "ads.rpz" policy disabled;' in shadow
+    assert drawn(tmp_path, paths)["options.conf"] == plain

@@ -256,16 +256,19 @@ def fragment(settings: Config, name: str, **values: object) -> str:
     return render.fragment(render.environment(settings), name, **values)
 
 
-def test_options_name_the_policy_zones_in_their_order(settings: Config) -> None:
-    text = fragment(
-        settings, "bind/options.conf.j2", zones=["local.rpz", "ads.rpz"], policy=settings.policy
+def options(settings: Config, *zones: str) -> str:
+    own = {zone: settings.group_of(zone) for zone in zones}
+    return fragment(
+        settings, "bind/options.conf.j2", zones=zones, policy=settings.policy, options=own
     )
+
+
+def test_options_name_the_policy_zones_in_their_order(settings: Config) -> None:
+    text = options(settings, "local.rpz", "ads.rpz")
     assert text.index('zone "local.rpz"') < text.index('zone "ads.rpz"')
     assert "qname-wait-recurse no break-dnssec yes min-update-interval 0;" in text
-    quiet = settings.policy.but(log=False)
-    assert 'zone "ads.rpz" log no;' in fragment(
-        settings, "bind/options.conf.j2", zones=["ads.rpz"], policy=quiet
-    )
+    quiet = settings.but(policy=settings.policy.but(log=False))
+    assert 'zone "ads.rpz" log no;' in options(quiet, "ads.rpz")
 
 
 def test_named_is_spared_the_scans_of_a_policy_zone_that_keep_its_clients_waiting(
@@ -298,14 +301,12 @@ def test_a_path_that_cannot_be_quoted_stops_the_fragment(settings: Config) -> No
 def test_a_damaged_memory_of_templates_is_not_believed(settings: Config, garbage: bytes) -> None:
     settings.state.mkdir()
     before = draw(settings, *ACTIONS)
-    options = fragment(settings, "bind/options.conf.j2", zones=["a.rpz"], policy=settings.policy)
+    drawn = options(settings, "a.rpz")
     remembered = [path for path in settings.state.rglob("*") if path.is_file()]
     for path in remembered:
         path.write_bytes(garbage)
     assert before == draw(settings, *ACTIONS)
-    assert options == fragment(
-        settings, "bind/options.conf.j2", zones=["a.rpz"], policy=settings.policy
-    )
+    assert drawn == options(settings, "a.rpz")
 
 
 def test_a_remembered_zone_is_the_same_as_a_drawn_one(settings: Config) -> None:
