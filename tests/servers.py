@@ -6,6 +6,7 @@ has an answer.
 """
 
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pytest
+
+from rpzctl.cli import run
 
 REAL = "192.0.2.1"
 """what every name answers that no policy speaks of"""
@@ -321,19 +324,16 @@ class Site:
         return done
 
     def init(self, *arguments: str) -> Result:
-        """Run `init` for this site's folders and ports."""
+        """Run `init` for this site's folders and ports, in this process: each test begins so."""
         ports = ("--port", str(self.named.port), "--rndc-port", str(self.named.rndc_port))
         files = ("--rndc-key", str(self.named.key), "--named-conf", str(self.named.conf))
         folders = ("--output", str(self.output), "--state", str(self.state))
-        done = subprocess.run(
-            [*RPZCTL, "init", str(self.repo), *folders, *ports, *files, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=self.home,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
+            status = run(["init", str(self.repo), *folders, *ports, *files, *arguments])
+        return Result(status, out.getvalue(), err.getvalue())
 
     def include(self, options: str = "", zones: str = "") -> None:
         """Write a named.conf that includes the published fragments, with more beside them."""

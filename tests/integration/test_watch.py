@@ -256,6 +256,7 @@ def test_named_that_is_away_is_waited_for(site: Site) -> None:
         until(lambda: watcher.says("mended"), "that is told")
 
 
+@pytest.mark.slow
 def test_what_another_hand_did_to_named_is_mended(site: Site) -> None:
     site.config.write_text(PACE + "every = 5\n" + site.config.read_text())
     with watching(site) as watcher:

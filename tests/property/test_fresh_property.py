@@ -85,7 +85,7 @@ def freshened(
     return before, after, changed
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=70)
 @given(
     st.lists(st.tuples(LISTED, FEW, FEW), min_size=1, max_size=3),
     LISTED,
