@@ -151,7 +151,7 @@ def sync(
         run.stage(f"fetching and reading {len(asks)} feeds")
         for result in _judged_in_turn(run, asks, accept):
             tell(_line(result), fault=result.fault is not None)
-            run.progress.feed(result.feed, Step.DONE)
+            run.progress.feed(result.feed, Step.FAILED if result.fault else Step.DONE)
             done[result.feed] = result
         reports, outcome = _apply(run, defined)
     coming = next_due.moment(run, defined, read_book(run.config.repo))

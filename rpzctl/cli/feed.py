@@ -59,7 +59,7 @@ def sync(
     from rpzctl import event
     from rpzctl import sync as path
 
-    with progress(quiet=json) as shown:
+    with progress(quiet=json or quiet) as shown:
         clock = Timings(shown)
         run = run_of(ctx, wait=wait, force=force, reload=not no_reload, progress=clock)
 

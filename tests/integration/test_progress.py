@@ -72,9 +72,26 @@ def test_a_long_fetch_is_shown_on_a_terminal(site: Site, publisher: Publisher) -
     status, drawn = on_a_terminal(site, "sync")
     assert status == 0, drawn
     assert "fetching and reading 1 feeds" in drawn
-    assert re.search(r"long +fetching +2[0-9]{2}\.[0-9] kB, [0-9.]+ [kM]B/s", drawn), drawn
+    amounts = r"long +fetching +2[0-9]{2}\.[0-9] kB of 5[0-9]{2}\.[0-9] kB, [0-9.]+ [kM]B/s"
+    assert re.search(amounts, drawn), drawn
     assert "live: generation" in drawn.replace("\x1b[32mlive\x1b[0m", "live")
     assert re.search(r"[12]\.[0-9] s  fetching and reading", drawn), "told when it is over"
+
+
+def test_a_feed_that_fails_is_counted_apart_and_quiet_draws_nothing(
+    site: Site, publisher: Publisher
+) -> None:
+    gone = threading.Event()
+    define(site, "bad", publisher.gives("/bad", b"<!DOCTYPE html><html>no list</html>\n"))
+    define(site, "long", slow(publisher, "/long", b"0.0.0.0 c2.bad.example\n" * 2, gone))
+    threading.Timer(0.7, gone.set).start()
+    _, drawn = on_a_terminal(site, "sync")
+    assert "0 done, 1 failed, 0 to come" in drawn, drawn
+    gone.clear()
+    threading.Timer(0.7, gone.set).start()
+    _, drawn = on_a_terminal(site, "sync", "--quiet")
+    assert "\x1b" not in drawn
+    assert "bad: " in drawn
 
 
 def test_what_is_quick_draws_nothing(site: Site) -> None:
