@@ -48,7 +48,7 @@ def sync(
     ] = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", help="Say nothing unless something changed or went wrong."),
+        typer.Option("--quiet", help="Say nothing unless something went wrong."),
     ] = False,
     force: Force = False,
     no_reload: NoReload = False,
@@ -74,7 +74,8 @@ def sync(
     if json:
         show.document({**done.value(), **({"timings": spent} if timings else {})})
     elif quiet:
-        _tell_what_counts(done, [resolver.title for resolver in run.resolvers])
+        for line in done.outcome.warnings:
+            show.note(line)
     else:
         for stage_name, seconds in spent.items():
             show.note(f"{seconds:8.3f} s  {stage_name}")
@@ -83,19 +84,7 @@ def sync(
         raise typer.Exit(1)
 
 
-def _tell_what_counts(done: "SyncOutcome", titles: list[str]) -> None:
-    if done.outcome.published:
-        show.outcome(done.outcome, titles)
-        return
-    for line in done.outcome.warnings:
-        show.note(line)
-
-
 def _tell(done: "SyncOutcome", titles: list[str]) -> None:
-    waiting = sorted((feed.due, feed.feed) for feed in done.feeds if feed.due)
-    if waiting:
-        due, first = waiting[0]
-        show.note(f"not due: {len(waiting)} of {len(done.feeds)} feeds; next is {first} at {due}")
     for report in done.reports:
         if report.left.stopped:
             first = ", ".join(stop.subject for stop in report.left.stops[:3])
@@ -111,6 +100,20 @@ def _tell(done: "SyncOutcome", titles: list[str]) -> None:
             show.note(f"{report.origin}: blocks {stop.subject}, which {stop.reason}")
         if report.left.too_long:
             show.note(f"{report.origin}: {report.left.too_long} names are too long for the zone")
+    others = _others(done)
     if done.outcome.published:
+        if others:
+            show.note(others)
         show.plan(done.outcome.plan, full=False)
-    show.outcome(done.outcome, titles)
+    show.outcome(done.outcome, titles, others)
+
+
+def _others(done: "SyncOutcome") -> str:
+    """Return how many feeds nothing new came of: one line, however many there are."""
+    unchanged = sum(feed.status == "same" for feed in done.feeds)
+    waiting = sorted((feed.due, feed.feed) for feed in done.feeds if feed.due)
+    told = [f"unchanged: {unchanged} of {len(done.feeds)} feeds"] if unchanged else []
+    if waiting:
+        due, first = waiting[0]
+        told.append(f"not due: {len(waiting)}, next is {first} at {due}")
+    return "; ".join(told)

@@ -104,21 +104,40 @@ def test_what_is_quick_draws_nothing(site: Site) -> None:
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_quiet_tells_what_changed_or_went_wrong_and_nothing_else(site: Site) -> None:
+def test_quiet_tells_what_went_wrong_and_nothing_else(site: Site) -> None:
     path = local(site, "one", b"0.0.0.0 c2.bad.example\n")
-    done = site.ok("sync", "--quiet")
-    assert done.stdout.startswith("live: generation")
-    assert done.stderr == ""
     before = site.current
-    for words in (("sync", "--quiet"), ("sync", "--quiet", "--now")):
-        done = site.ok(*words)
-        assert (done.stdout, done.stderr) == ("", ""), "nothing changed, nothing is said"
-    assert site.current == before
+    done = site.ok("sync", "--quiet")
+    assert (done.stdout, done.stderr) == ("", ""), "cron would send a mail"
+    assert site.current != before
+    before = site.current
+    log = site.state / "audit.jsonl"
+    logged = log.read_bytes()
+    done = site.ok("sync", "--quiet", "--now")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (site.current, log.read_bytes()) == (before, logged), "no trace"
     path.write_bytes(b"<!DOCTYPE html><html>no list</html>\n")
     done = site.cli("sync", "--quiet", "--now")
     assert done.stdout == ""
     assert "one: " in done.stderr
     assert "keeps its" in done.stderr
+
+
+def test_where_nothing_changed_one_line_says_so_however_many_feeds_there_are(
+    site: Site, publisher: Publisher
+) -> None:
+    listed = b"0.0.0.0 c2.bad.example\n0.0.0.0 co.uk\n@@||good.bad.example^\n"
+    for name in ("one", "two", "three"):
+        seldom = {"every": "1d"} if name == "one" else {}
+        define(site, name, publisher.gives(f"/{name}", listed), **seldom)
+    assert "guards left out" in site.ok("sync").stderr
+    before = site.current
+    done = site.ok("sync")
+    assert done.stderr == ""
+    [line] = done.stdout.splitlines()
+    live = r"nothing to publish; live on named at \S+ port \d+"
+    assert re.fullmatch(live + r"; unchanged: 2 of 3 feeds; not due: 1, next is one at 2\S+", line)
+    assert site.current == before
 
 
 def test_a_terminal_is_told_from_many_threads_at_once(capfd: pytest.CaptureFixture[str]) -> None:
