@@ -94,12 +94,23 @@ def about(lines: Iterable[Line]) -> str:
     named = subprocess.run(["named", "-v"], capture_output=True, text=True, check=False).stdout
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     head = (
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {len(os.sched_getaffinity(0))} cores,"
+        f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {len(os.sched_getaffinity(0))} cores,"
         f" {memory:.0f} GiB, rpzctl {version('rpzctl')}, Python {platform.python_version()}, "
         f"{named.partition(' (')[0].strip()}.\n\n"
         "| what | time | against | ratio | promised |\n|---|---|---|---|---|\n"
     )
     return head + "".join(f"{line.text()}\n" for line in lines)
+
+
+def _processor() -> str:
+    """Return what the kernel calls the processor, without its clock; else its architecture."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = ""
+    found = re.search(r"^model name\s*:\s*([^@\n]+)", told, re.MULTILINE)
+    model = re.sub(r"\((R|TM)\)", "", found[1]).strip() if found else ""
+    return f"{model} ({platform.machine()})" if model else platform.machine()
 
 
 def alone(said: str | None, measure: Callable[[Path, int], list[Line]], names: int) -> None:

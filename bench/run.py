@@ -107,7 +107,7 @@ def bulk_lane(here: Place, listed: list[str]) -> list[Line]:
         options = ["-q", "-k", "ignore", "-i", "none", "-n", "ignore", "-m", "ignore"]
         return timed(["named-checkzone", *options, "malware.rpz", str(_zone_file(here))])
 
-    ours, both, floor, zone = medians(5, own, whole, sort, checkzone)
+    ours, both, floor, zone = medians(3, own, whole, sort, checkzone)
     most = 5 if len(listed) >= PROMISED else None
     what = f"`rpzctl sync`, hosts file of {len(listed):,} lines, 0.1 % changed, until published"
     return [
@@ -130,7 +130,7 @@ def main() -> None:
         lines.append(quick_lane(here, count))
         more, most = feeds.measure(OUT / "six", count)
         lines += more
-    lines += flat.measure(OUT / "flat", count, 5)
+    lines += flat.measure(OUT / "flat", count, 3)
     lines += resolver.measure(OUT / "resolver", count)
     if count >= PROMISED:  # a small zone is loaded at once either way
         lines += effect.measure(OUT / "effect", count)

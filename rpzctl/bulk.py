@@ -196,6 +196,12 @@ def _exceptions(config: Config, known: Sequence[Group]) -> dict[str, bytes]:
     return excepted
 
 
+def _written(run: Run, base: Manifest | None, candidate: Candidate, folder: Path) -> ZoneEntry:
+    run.stage(f"writing {candidate.origin}", len(candidate.rows or ()))
+    serial = build.next_serial(run.config, run.store, base, candidate.origin, run.now)
+    return build.build_zone(candidate, folder, serial)
+
+
 @contextmanager
 def prebuilt(
     run: Run, base: Manifest | None, candidates: Sequence[Candidate]
@@ -210,15 +216,7 @@ def prebuilt(
     with run.store.beside() as folder:
         anew = [c for c in candidates if c.rows is not None and _is_new(c, base)]
         rows = sum(len(candidate.rows or ()) for candidate in anew)
-        run.stage("writing feed zones", rows)
-        entries = {
-            candidate.origin: build.build_zone(
-                candidate,
-                folder,
-                build.next_serial(run.config, run.store, base, candidate.origin, run.now),
-            )
-            for candidate in anew
-        }
+        entries = {candidate.origin: _written(run, base, candidate, folder) for candidate in anew}
         run.stage("checking feed zones", rows)
         running = build.start_checkzone(entries.values(), folder)
         fresh = [candidate for candidate in candidates if candidate.origin in entries]

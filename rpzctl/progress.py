@@ -16,6 +16,8 @@ class Step(StrEnum):
     """until a reader has time for it"""
     READING = "reading"
     DONE = "done"
+    FAILED = "failed"
+    """and its last good copy is kept"""
 
 
 class Progress(Protocol):
@@ -27,8 +29,11 @@ class Progress(Protocol):
         `names` are gone through in it; 0: that is not known.
         """
 
-    def feed(self, name: str, step: Step, octets: int = 0) -> None:
-        """Take note of how far a feed is, and of how many octets more came."""
+    def feed(self, name: str, step: Step, octets: int = 0, due: int = 0) -> None:
+        """Take note of how far a feed is.
+
+        `octets` more came; `due` more than was known are to come in all, fewer if it is negative.
+        """
 
 
 class Silent:
@@ -37,5 +42,5 @@ class Silent:
     def stage(self, what: str, names: int = 0) -> None:
         """Tell nobody."""
 
-    def feed(self, name: str, step: Step, octets: int = 0) -> None:
+    def feed(self, name: str, step: Step, octets: int = 0, due: int = 0) -> None:
         """Tell nobody."""

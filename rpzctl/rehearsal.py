@@ -9,6 +9,7 @@ from rpzctl.errors import UsageFault
 from rpzctl.fetch import together
 from rpzctl.fetch.fetched import Validators
 from rpzctl.judging import Judged
+from rpzctl.progress import Step
 from rpzctl.run import Run
 from rpzctl.snapshots import Record
 
@@ -74,11 +75,13 @@ def rehearse(
         for feed, fetched in zip(wanted, coming, strict=True):
             record = store.record(feed.name)
             got = fetched.result()
+            run.progress.feed(feed.name, Step.READING)
             judged = (
                 Judged(fault=got.fault)
                 if got.data is None
                 else judging.judge(feed, record, got.data, int(run.now.timestamp()), known)
             )
+            run.progress.feed(feed.name, Step.FAILED if judged.fault else Step.DONE)
             done.append(Rehearsed(feed, record, judged._replace(parsed=None)))  # large
             tell(done[-1])
     return tuple(done)

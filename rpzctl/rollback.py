@@ -64,8 +64,9 @@ def kept(store: Store, number: int | None) -> Manifest:
     there = store.kept()
     found = next((each for each in there if each.generation == number), None)
     if found is None:
+        is_damaged = number in store.numbers()
         raise UsageFault(
-            f"there is no generation {number}",
+            f"generation {number} is damaged" if is_damaged else f"there is no generation {number}",
             details=["kept are " + ", ".join(str(each.generation) for each in there)],
             fix="'rpzctl history' shows them",
         )

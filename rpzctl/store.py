@@ -104,17 +104,22 @@ class Store(NamedTuple):
 
         No run of rpzctl leaves it so: what is put back has a higher number.
         """
-        proven = self.proven()
-        return proven is not None and proven.generation > manifest.generation
+        number = self._proven_number()
+        return number > manifest.generation and self._manifest_of(number).exists()
 
     def proven(self) -> Manifest | None:
-        """Return the generation that the resolver was last seen to serve, if it is still kept."""
+        """Return the generation that the resolver was last seen to serve, if it is still kept.
+
+        A damaged one proves nothing: it must not stop what makes the next.
+        """
+        return self._read_or_fault(self._manifest_of(self._proven_number()))
+
+    def _proven_number(self) -> int:
         try:
             value = json.loads((self.state / "proven.json").read_text(encoding="utf-8"))
-            number = int(value["generation"])
+            return int(value["generation"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return self.manifest(number)
+            return 0
 
     def proven_at(self) -> str | None:
         """Return when the resolver was last seen to serve what was published (RFC 3339)."""
@@ -308,19 +313,17 @@ class Store(NamedTuple):
 
         The current and the proven one stay. See `rpzctl.retention`.
         """
-        stay = {m.generation for m in (self.current(), self.proven()) if m}
+        current = self.current()
+        stay = {current.generation if current else 0, self._proven_number()}
         home = self.output / "generations"
         numbers = self.numbers()
-        made = [(number, self._made(home / f"{number:010d}")) for number in numbers if days]
+        made = [(number, self._made(number)) for number in numbers if days]
         go = {*retention.too_many(numbers, keep), *retention.too_old(made, days, now)}
         for number in sorted(go - stay):
             shutil.rmtree(home / f"{number:010d}", ignore_errors=True)
 
-    def _made(self, folder: Path) -> str | None:
-        try:
-            manifest = self._read(folder / MANIFEST)
-        except RpzctlError:
-            return None
+    def _made(self, number: int) -> str | None:
+        manifest = self._read_or_fault(self._manifest_of(number))
         return manifest.made if manifest else None
 
     def numbers(self) -> list[int]:
@@ -344,7 +347,10 @@ class Store(NamedTuple):
 
         Raises `RpzctlError` when it cannot be read.
         """
-        return self._read(self.output / "generations" / f"{number:010d}" / MANIFEST)
+        return self._read(self._manifest_of(number))
+
+    def _manifest_of(self, number: int) -> Path:
+        return self.output / "generations" / f"{number:010d}" / MANIFEST
 
     def note_commit(self, generation: int, commit: str) -> None:
         """Write down by which commit the change of a generation was recorded, after the fact.

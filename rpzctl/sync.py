@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class Tell(Protocol):
-    """Who is told of each feed that was fetched."""
+    """Who is told of each feed that brought something new, or failed."""
 
     def __call__(self, line: str, *, fault: bool) -> None:
         """Take a line, and whether something went wrong."""
@@ -129,8 +129,9 @@ def sync(
     """Fetch those of the feeds `names` (all enabled ones if empty) that are due, and apply.
 
     The swing of a feed in `accept` is believed, and it is fetched whole, due or not; `undue`
-    fetches all of them now. `tell` is called with a line for each feed that was fetched.
-    Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply` raises.
+    fetches all of them now. `tell` is called with a line for each feed that brought something new,
+    or failed. Raises `UsageFault` for a feed that is not defined or not enabled, and what `apply`
+    raises.
     """
     defined = catalogue.load(run.config)
     feeds = chosen(defined, [*names, *accept])
@@ -143,15 +144,18 @@ def sync(
             due = interval.due(feed, record, run.now)
             if due is not None and not undue and feed.name not in accept:
                 waiting = Synced(feed.name, "waiting", record, due=times.show(due))
-                done[feed.name] = _expired(run, feed, waiting, accept=False)
+                done[feed.name] = result = _expired(run, feed, waiting, accept=False)
+                if result.fault:
+                    tell(_line(result), fault=True)
                 continue
             anew = feed.name in accept or not store.is_whole(feed.name)
             known = Validators() if anew else snapshots.known(feed, record)
             asks.append((feed, record, known))
         run.stage(f"fetching and reading {len(asks)} feeds")
         for result in _judged_in_turn(run, asks, accept):
-            tell(_line(result), fault=result.fault is not None)
-            run.progress.feed(result.feed, Step.DONE)
+            if result.status != "same":
+                tell(_line(result), fault=result.fault is not None)
+            run.progress.feed(result.feed, Step.FAILED if result.fault else Step.DONE)
             done[result.feed] = result
         reports, outcome = _apply(run, defined)
     coming = next_due.moment(run, defined, read_book(run.config.repo))
@@ -342,5 +346,4 @@ def _line(result: Synced) -> str:
             else "has no good copy yet"
         )
         return f"{result.feed}: {result.fault}; {held}"
-    changed = "new copy" if result.status == "new" else "unchanged"
-    return f"{result.feed}: {changed}, {judging.told(*result.record.counts)}"
+    return f"{result.feed}: new copy, {judging.told(*result.record.counts)}"

@@ -59,7 +59,7 @@ def sync(
     from rpzctl import event
     from rpzctl import sync as path
 
-    with progress(quiet=json) as shown:
+    with progress(quiet=json or quiet) as shown:
         clock = Timings(shown)
         run = run_of(ctx, wait=wait, force=force, reload=not no_reload, progress=clock)
 
@@ -92,10 +92,6 @@ def _tell_what_counts(done: "SyncOutcome", titles: list[str]) -> None:
 
 
 def _tell(done: "SyncOutcome", titles: list[str]) -> None:
-    waiting = sorted((feed.due, feed.feed) for feed in done.feeds if feed.due)
-    if waiting:
-        due, first = waiting[0]
-        show.note(f"not due: {len(waiting)} of {len(done.feeds)} feeds; next is {first} at {due}")
     for report in done.reports:
         if report.left.stopped:
             first = ", ".join(stop.subject for stop in report.left.stops[:3])
@@ -111,6 +107,20 @@ def _tell(done: "SyncOutcome", titles: list[str]) -> None:
             show.note(f"{report.origin}: blocks {stop.subject}, which {stop.reason}")
         if report.left.too_long:
             show.note(f"{report.origin}: {report.left.too_long} names are too long for the zone")
+    others = _others(done)
     if done.outcome.published:
+        if others:
+            show.note(others)
         show.plan(done.outcome.plan, full=False)
-    show.outcome(done.outcome, titles)
+    show.outcome(done.outcome, titles, others)
+
+
+def _others(done: "SyncOutcome") -> str:
+    """Return how many feeds nothing new came of: one line, however many there are."""
+    unchanged = sum(feed.status == "same" for feed in done.feeds)
+    waiting = sorted((feed.due, feed.feed) for feed in done.feeds if feed.due)
+    told = [f"unchanged: {unchanged} of {len(done.feeds)} feeds"] if unchanged else []
+    if waiting:
+        due, first = waiting[0]
+        told.append(f"not due: {len(waiting)}, next is {first} at {due}")
+    return "; ".join(told)

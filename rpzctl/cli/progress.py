@@ -39,6 +39,8 @@ class _Coming(NamedTuple):
 
     step: Step
     octets: int
+    due: int
+    """octets in all; 0: nobody knows"""
     since: float
     """monotonic: when its fetch began"""
     seconds: float = 0.0
@@ -71,15 +73,17 @@ class Terminal:
             self._feeds = {}
         _print(live, line)
 
-    def feed(self, name: str, step: Step, octets: int = 0) -> None:
+    def feed(self, name: str, step: Step, octets: int = 0, due: int = 0) -> None:
         """Show how far a feed is."""
         with self._lock:
             was = self._feeds.get(name)
             now = time.monotonic()
             if was is None or (step is Step.FETCHING and was.step is Step.WAITING):
-                was = _Coming(step, 0, now)
+                was = _Coming(step, 0, 0, now)
             seconds = now - was.since if step is Step.FETCHED else was.seconds
-            self._feeds[name] = was._replace(step=step, octets=was.octets + octets, seconds=seconds)
+            self._feeds[name] = _Coming(
+                step, was.octets + octets, was.due + due, was.since, seconds
+            )
 
     def close(self) -> None:
         """Take away what is shown."""
@@ -129,7 +133,7 @@ class Terminal:
             busy = {
                 name: coming
                 for name, coming in self._feeds.items()
-                if coming.step not in {Step.WAITING, Step.DONE}
+                if coming.step not in {Step.WAITING, Step.DONE, Step.FAILED}
             }
             for name, coming in list(busy.items())[:_MOST_FEEDS]:
                 lines.append(f"  {printable(name, 40):20} {_told(coming, now)}")
@@ -137,8 +141,9 @@ class Terminal:
             if steps:
                 more = len(busy) - _MOST_FEEDS
                 ahead = f", {more} more at work" if more > 0 else ""
-                waiting = steps.count(Step.WAITING)
-                lines.append(f"  {steps.count(Step.DONE)} done{ahead}, {waiting} to come")
+                failed = steps.count(Step.FAILED)
+                done = f"{steps.count(Step.DONE)} done" + (f", {failed} failed" if failed else "")
+                lines.append(f"  {done}{ahead}, {steps.count(Step.WAITING)} to come")
         # Text, not markup: names and stages have no say in how they look.
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
@@ -157,7 +162,10 @@ def _told(coming: _Coming, now: float) -> str:
 
     seconds = coming.seconds or now - coming.since
     rate = int(coming.octets / seconds) if seconds > 0 else 0
-    size = f"{filesize.decimal(coming.octets)}, {filesize.decimal(rate)}/s" if coming.octets else ""
+    size = ""
+    if coming.octets:
+        whole = f" of {filesize.decimal(coming.due)}" if coming.due > coming.octets else ""
+        size = f"{filesize.decimal(coming.octets)}{whole}, {filesize.decimal(rate)}/s"
     return f"{coming.step:9} {size}".rstrip()
 
 
@@ -173,9 +181,9 @@ class Timings:
         self._begun.append((what, time.monotonic()))
         self._progress.stage(what, names)
 
-    def feed(self, name: str, step: Step, octets: int = 0) -> None:
+    def feed(self, name: str, step: Step, octets: int = 0, due: int = 0) -> None:
         """Take note of how far a feed is."""
-        self._progress.feed(name, step, octets)
+        self._progress.feed(name, step, octets, due)
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds of each stage until now, those of the same name together."""

@@ -94,8 +94,8 @@ def _zone(zone: "ZoneChange", *, full: bool) -> None:
             print(paint(f"  {sign} ... {changes[key] - len(shown)} more (--full)", "dim"))
 
 
-def outcome(done: "Outcome", titles: list[str]) -> None:
-    """Print what an apply did."""
+def outcome(done: "Outcome", titles: list[str], more: str = "") -> None:
+    """Print what an apply did; `more` ends the line when that was nothing."""
     for line in done.warnings:
         note(line)
     if done.held:
@@ -105,7 +105,8 @@ def outcome(done: "Outcome", titles: list[str]) -> None:
     where = " and ".join(titles)
     serials = ", ".join(f"{zone} {serial}" for zone, serial in done.serials.items())
     if not done.published:
-        print("nothing to publish" + (f"; live on {where}" if done.proven else ""))
+        live = f"; live on {where}" if done.proven else ""
+        print(f"nothing to publish{live}" + (f"; {plain(more)}" if more else ""))
         return
     head = f"generation {done.generation}" + (f" ({serials})" if serials else "")
     if done.proven:

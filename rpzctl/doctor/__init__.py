@@ -39,6 +39,7 @@ EXAMINATIONS: tuple[Examination, ...] = (
     tools.bind_version,
     published.output_folder,
     published.published_files,
+    published.kept_generations,
     folders.output_readable,
     folders.output_apparmor,
     folders.state_folder,

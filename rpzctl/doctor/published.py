@@ -1,5 +1,6 @@
 """The published files: there, as they were published, and not of the future."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -46,6 +47,25 @@ def published_files(scene: Scene) -> Iterator[Finding]:
     yield from (of_check(each) for each in found)
     if not found:
         yield ok("as they were published", scene.store.folder(scene.current))
+
+
+def kept_generations(scene: Scene) -> Iterator[Finding]:
+    """Read the manifest of each generation that is kept.
+
+    Harm: there is no way back to one whose manifest is damaged.
+    Example: a disk that was full or broke, or a restore that took half of the files.
+    Reference: docs/going-back.md
+    """
+    current = scene.store.current_link.resolve()
+    damaged = [path for path in scene.store.damaged() if path.parent.resolve() != current]
+    for path in damaged:
+        yield warning(
+            "damaged: no rollback leads to this generation",
+            path,
+            f"rm -r {shlex.quote(str(path.parent))}; the others and what is live stay as they are",
+        )
+    if not damaged:
+        yield ok(f"{len(scene.store.numbers())} generations can be read", scene.store.output)
 
 
 def clock(scene: Scene) -> Iterator[Finding]:

@@ -1,15 +1,22 @@
 """What a fetch is given, and how it ends."""
 
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 MEBIBYTE = 1 << 20
-Came = Callable[[int], None]
-"""is told how many octets came since it was told last, from any thread"""
 
 
-def untold(_octets: int) -> None:
+class Came(Protocol):
+    """Who is told what comes, from any thread."""
+
+    def __call__(self, octets: int = 0, *, due: int = 0) -> None:
+        """Take note that `octets` came since it was told last.
+
+        `due` is how many more than was known are to come in all, fewer if it is negative.
+        """
+
+
+def untold(octets: int = 0, *, due: int = 0) -> None:
     """Tell nobody."""
 
 

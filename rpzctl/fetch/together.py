@@ -76,5 +76,5 @@ def _fetch(ask: Ask, future: Future[Fetched], tools: _With) -> None:
         future.set_exception(fault)
 
 
-def _came(progress: Progress, name: str, octets: int) -> None:
-    progress.feed(name, Step.FETCHING, octets=octets)
+def _came(progress: Progress, name: str, octets: int = 0, *, due: int = 0) -> None:
+    progress.feed(name, Step.FETCHING, octets, due)

@@ -5,6 +5,7 @@ connection, a header or an octet a second. Names are looked up by the system, in
 """
 
 import os
+import re
 import socket
 import ssl
 import time
@@ -15,6 +16,8 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
 import httpcore
+
+from rpzctl.fetch.fetched import Came
 
 FAULTS = (
     httpcore.NetworkError,
@@ -30,6 +33,7 @@ _PATIENCE = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 30.0}
 """seconds in which a server must say something"""
 _PLAIN = "/%:@!$&'()*+,;=~-._[]"
 """stay as they are in a path"""
+_LENGTH = re.compile("[0-9]{1,15}", re.ASCII)
 
 
 class BadEnvironment(Exception):
@@ -128,11 +132,11 @@ class Web:
         trust: Callable[[], ssl.SSLContext],
         deadline: float,
         most: int,
-        came: Callable[[int], None],
+        came: Came,
     ) -> None:
         """Take what gives the context of TLS, when time is up, and connections at a time.
 
-        `came` is told how many octets of content come.
+        `came` is told how many octets of content come, and of how many if servers say it.
         """
         self._trust = trust
         self._most = most
@@ -170,12 +174,20 @@ class Web:
             for name, value in response.headers:
                 key, text = name.decode("ascii").lower(), _text(value)
                 told[key] = f"{told[key]}, {text}" if key in told else text
-            yield Answer(response.status, told, self._counted(response.iter_stream()))
+            yield Answer(
+                response.status, told, self._counted(response.iter_stream(), _length(told))
+            )
 
-    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self._came(len(chunk))
-            yield chunk
+    def _counted(self, chunks: Iterator[bytes], length: int) -> Iterator[bytes]:
+        self._came(due=length)
+        try:
+            for chunk in chunks:
+                length -= len(chunk)
+                self._came(len(chunk))
+                yield chunk
+        finally:
+            if length > 0:  # it broke off
+                self._came(due=-length)
 
     def _pool(self, url: str) -> httpcore.ConnectionPool:
         """Return the connections by which `url` is reached."""
@@ -244,6 +256,12 @@ def _ascii(url: str) -> str:
     return f"{parts.scheme}://{netloc}{path}" + (
         f"?{quote(parts.query, safe=_PLAIN + '?')}" if parts.query else ""
     )
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """Return the octets of content that a server says will come, 0 if it does not."""
+    said = headers.get("content-length", "")
+    return int(said) if _LENGTH.fullmatch(said) else 0
 
 
 def _text(value: bytes) -> str:

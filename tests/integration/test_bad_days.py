@@ -176,7 +176,7 @@ def test_packed_feeds_become_policy(site: Site, publisher: Publisher) -> None:
     )
     assert REAL == site.answer("wrong.example")
     assert other == (site.state / "feeds" / "zip" / "data").read_bytes()
-    assert "unchanged" in site.ok("sync", "zip").stderr
+    assert "unchanged: 1 of 1 feeds" in site.ok("sync", "zip").stdout
 
 
 def test_secrets_are_never_told(site: Site, publisher: Publisher) -> None:

@@ -33,7 +33,7 @@ def test_only_what_is_due_is_fetched(repo: Site, publisher: Publisher) -> None:
     repo.ok("sync", "--no-reload")
     done = repo.ok("sync", "--no-reload")
     assert (1, 2) == (publisher.times_asked("/daily"), publisher.times_asked("/always"))
-    assert "not due: 1 of 2 feeds; next is daily at 2" in done.stderr
+    assert "unchanged: 1 of 2 feeds; not due: 1, next is daily at 2" in done.stdout
     repo.ok("sync", "daily", "--no-reload")
     assert 1 == publisher.times_asked("/daily"), "named, it is asked no more often"
     told = repo.ok("sync", "daily", "--no-reload", "--json").json()["feeds"][0]
@@ -83,7 +83,7 @@ def test_a_publisher_who_says_later_is_left_alone(repo: Site, publisher: Publish
     url = publisher.fails("/busy", 429, b"", **{"Retry-After": "7200"})
     define(repo, "always", url)
     assert "HTTP status 429" in repo.cli("sync", "--no-reload").stderr
-    assert "not due: 1 of 1 feeds" in repo.cli("sync", "--no-reload").stderr
+    assert "not due: 1, next is always at 2" in repo.cli("sync", "--no-reload").stdout
     assert 1 == publisher.times_asked("/busy")
 
 

@@ -72,9 +72,26 @@ def test_a_long_fetch_is_shown_on_a_terminal(site: Site, publisher: Publisher) -
     status, drawn = on_a_terminal(site, "sync")
     assert status == 0, drawn
     assert "fetching and reading 1 feeds" in drawn
-    assert re.search(r"long +fetching +2[0-9]{2}\.[0-9] kB, [0-9.]+ [kM]B/s", drawn), drawn
+    amounts = r"long +fetching +2[0-9]{2}\.[0-9] kB of 5[0-9]{2}\.[0-9] kB, [0-9.]+ [kM]B/s"
+    assert re.search(amounts, drawn), drawn
     assert "live: generation" in drawn.replace("\x1b[32mlive\x1b[0m", "live")
     assert re.search(r"[12]\.[0-9] s  fetching and reading", drawn), "told when it is over"
+
+
+def test_a_feed_that_fails_is_counted_apart_and_quiet_draws_nothing(
+    site: Site, publisher: Publisher
+) -> None:
+    gone = threading.Event()
+    define(site, "bad", publisher.gives("/bad", b"<!DOCTYPE html><html>no list</html>\n"))
+    define(site, "long", slow(publisher, "/long", b"0.0.0.0 c2.bad.example\n" * 2, gone))
+    threading.Timer(0.7, gone.set).start()
+    _, drawn = on_a_terminal(site, "sync")
+    assert "0 done, 1 failed, 0 to come" in drawn, drawn
+    gone.clear()
+    threading.Timer(0.7, gone.set).start()
+    _, drawn = on_a_terminal(site, "sync", "--quiet")
+    assert "\x1b" not in drawn
+    assert "bad: " in drawn
 
 
 def test_what_is_quick_draws_nothing(site: Site) -> None:
@@ -93,15 +110,33 @@ def test_quiet_tells_what_changed_or_went_wrong_and_nothing_else(site: Site) -> 
     assert done.stdout.startswith("live: generation")
     assert done.stderr == ""
     before = site.current
-    for words in (("sync", "--quiet"), ("sync", "--quiet", "--now")):
-        done = site.ok(*words)
-        assert (done.stdout, done.stderr) == ("", ""), "nothing changed, nothing is said"
-    assert site.current == before
+    log = site.state / "audit.jsonl"
+    logged = log.read_bytes()
+    done = site.ok("sync", "--quiet", "--now")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (site.current, log.read_bytes()) == (before, logged), "no trace"
     path.write_bytes(b"<!DOCTYPE html><html>no list</html>\n")
     done = site.cli("sync", "--quiet", "--now")
     assert done.stdout == ""
     assert "one: " in done.stderr
     assert "keeps its" in done.stderr
+
+
+def test_where_nothing_changed_one_line_says_so_however_many_feeds_there_are(
+    site: Site, publisher: Publisher
+) -> None:
+    listed = b"0.0.0.0 c2.bad.example\n0.0.0.0 co.uk\n@@||good.bad.example^\n"
+    for name in ("one", "two", "three"):
+        seldom = {"every": "1d"} if name == "one" else {}
+        define(site, name, publisher.gives(f"/{name}", listed), **seldom)
+    assert "guards left out" in site.ok("sync").stderr
+    before = site.current
+    done = site.ok("sync")
+    assert done.stderr == ""
+    [line] = done.stdout.splitlines()
+    live = r"nothing to publish; live on named at \S+ port \d+"
+    assert re.fullmatch(live + r"; unchanged: 2 of 3 feeds; not due: 1, next is one at 2\S+", line)
+    assert site.current == before
 
 
 def test_a_terminal_is_told_from_many_threads_at_once(capfd: pytest.CaptureFixture[str]) -> None:

@@ -291,7 +291,13 @@ def test_one_damaged_generation_stops_nothing(site: Site) -> None:
     assert done["damaged"] == [str(manifest)]
     assert "is damaged" in site.ok("history").stderr
     assert site.ok("status", "--json").json()["live"]
-    assert site.cli("rollback", "2").status == 2
+    assert "generation 2 is damaged" in site.cli("rollback", "2").stderr
+    told = site.ok("doctor", "--only", "kept-generations", "--json").json()["findings"]
+    [fix] = [each["fix"] for each in told if each["where"] == str(manifest)]
+    assert fix.startswith(f"rm -r {manifest.parent};")
+    (site.state / "proven.json").write_text('{"generation": 2, "at": "2026-11-25T00:00:00Z"}')
+    site.ok("sync")
+    site.ok("history")
     site.ok("rollback", "1")
     assert site.answer("three.example") == REAL
     site.ok("rollforward")

@@ -222,6 +222,20 @@ def test_a_damaged_record_of_what_was_proven_proves_nothing(store: Store, text: 
     assert store.proven() is None
 
 
+def test_a_damaged_proven_generation_proves_nothing_and_is_not_pruned(store: Store) -> None:
+    first, _, last = publish(store), publish(store), publish(store)
+    store.set_proven(first, "2026-01-01T00:00:00Z")
+    manifest = store.folder(first) / "manifest.json"
+    manifest.write_text("{")
+    assert store.proven() is None
+    assert store.damaged() == [manifest]
+    store.prune(1, 0, NOON)
+    assert store.numbers() == [1, 3]
+    store.set_proven(last, "2026-01-01T00:00:00Z")
+    (store.folder(last) / "manifest.json").write_text("{")
+    assert store.is_turned_back(first), "its number is enough"
+
+
 def test_a_proven_generation_that_is_gone_proves_nothing(store: Store) -> None:
     (store.state / "proven.json").write_text('{"generation": 9, "at": "x"}')
     assert store.proven() is None
