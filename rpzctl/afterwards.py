@@ -10,6 +10,7 @@ from rpzctl import audit, last_runs
 from rpzctl.audit import Presence
 from rpzctl.errors import RpzctlError
 from rpzctl.event import Event
+from rpzctl.monitoring import Hooks
 from rpzctl.plan import Plan
 from rpzctl.run import Run
 
@@ -33,7 +34,7 @@ def note(run: Run, told: Event, presence: Presence, warn: Warn) -> None:
 
 def hooks(run: Run, told: Event, plan: Plan | None, warn: Warn) -> Callable[[], None] | None:
     """Return what tells the hooks, for when the result is printed; None: there are none to tell."""
-    if not run.config.hook:
+    if run.config.hooks == Hooks():
         return None
     from rpzctl import hooks as room
 
