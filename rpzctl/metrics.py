@@ -27,7 +27,8 @@ was missing and nobody was asked"""
 _WHOLE = frozenset({"sync", "apply", "rollback", "rollforward"})
 """commands after which resolvers are asked for all zones"""
 _RULES = frozenset({"block", "allow", "unblock", "unallow", "import"})
-"""those after which they are asked for the operator's alone"""
+"""those after which they are asked for the operator's alone, unless it did not come to that"""
+_UNASKED = frozenset({"recorded", "refused", "locked"})
 _SWINGS = ("went from ", "says that it has ")
 Warn = Callable[[str], None]
 
@@ -39,15 +40,11 @@ def refresh(run: Run, told: Event, warn: Warn) -> None:
     """
     current = run.store.current()
     zones = _policy(current)
-    asked = [
-        zone
-        for zone in zones
-        if run.reload
-        and (
-            told.command in _WHOLE
-            or (told.command in _RULES and zone.origin == run.config.policy.operator_zone)
-        )
-    ]
+    asked: list[ZoneEntry] = []
+    if run.reload and told.command in _WHOLE:
+        asked = zones
+    elif run.reload and told.command in _RULES and told.outcome not in _UNASKED:
+        asked = [zone for zone in zones if zone.origin == run.config.policy.operator_zone]
     known = served.load(run.config.state)
     seen = served.ask(run, known, zones, asked, told.end)
     if seen != known:

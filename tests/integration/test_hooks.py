@@ -294,6 +294,30 @@ def test_a_sync_of_which_all_feeds_fail_is_a_failure(repo: Site) -> None:
     assert given(repo)["feeds"] == {"one": "is a web page, not a list"}
 
 
+def test_a_sync_that_goes_on_failing_alike_is_told_once_an_hour(repo: Site) -> None:
+    hook(repo, collects(repo), on="on_failure")
+    before = len((repo.state / "audit.jsonl").read_text().splitlines())
+    repo.block_list.write_text("a..b\n")
+    for _ in range(3):
+        assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 1
+    repo.block_list.write_text("a..c\n")
+    assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 2, "another fault is news"
+    record = repo.state / "runs" / "sync.json"
+    kept = json.loads(record.read_text())
+    record.write_text(json.dumps({**kept, "told": "2026-01-01T00:00:00Z"}))
+    assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 3
+    entries = (repo.state / "audit.jsonl").read_text().splitlines()[before:]
+    assert ["failed"] * 3 == [json.loads(line)["outcome"] for line in entries]
+    repo.block_list.write_text("")
+    repo.ok("sync", "--no-reload")
+    repo.block_list.write_text("a..c\n")
+    assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 4, "it was good in between"
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [

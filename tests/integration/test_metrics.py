@@ -109,7 +109,7 @@ def test_what_resolvers_serve_is_asked_and_known_to_runs_that_do_not_ask(watched
     assert one(seen, "rpzctl_resolver_up") == 1
     named = {each["name"] for each in site.ok("metrics", "--json").json()["metrics"]}
     assert named == {name for name, _ in seen}
-    site.ok("block", "evil.example", "--no-apply")
+    site.ok("block", "evil.example")
     seen = figures(file_of(site).read_text())
     good = one(seen, "rpzctl_zone_last_success_timestamp_seconds")
     assert abs(good - time.time()) < 60
