@@ -14,6 +14,7 @@ import typer
 from rpzctl import catalogue, config, doctor, shipped
 from rpzctl.abilities import ABILITIES, CAN
 from rpzctl.cli import app
+from rpzctl.monitoring import Hook
 from rpzctl.resolver_settings import RESOLVERS, ResolverSettings
 from rpzctl.rpz import Kind
 from rpzctl.triggers import Trigger
@@ -67,9 +68,12 @@ def configuration() -> str:
         ("[[resolver]]", ResolverSettings),
         *((f'[[resolver]] kind = "{kind}"', model) for kind, model in RESOLVERS.items()),
         ("[group.NAME]", config.Group),
+        ("[git]", config.Git),
+        ("[watch]", config.Watch),
         ("[audit]", config.Audit),
         ("[metrics]", config.Metrics),
-        ("[[hook]]", config.Hook),
+        ("[hooks]", config.Hooks),
+        ("[[hooks.on_success]], [[hooks.on_failure]]", Hook),
     ]
     for title, model in sections:
         parts.append(f"\n## {title}\n\n{inspect.getdoc(model)}\n\n")

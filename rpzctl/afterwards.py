@@ -10,30 +10,38 @@ from rpzctl import audit, last_runs
 from rpzctl.audit import Presence
 from rpzctl.errors import RpzctlError
 from rpzctl.event import Event
+from rpzctl.monitoring import Hooks
 from rpzctl.plan import Plan
 from rpzctl.run import Run
 
 Warn = Callable[[str], None]
 
 
-def note(run: Run, told: Event, presence: Presence, warn: Warn) -> None:
-    """Write the log, how the run ended, and the metrics."""
-    if run.config.audit.enabled and not told.is_quiet:
+def note(run: Run, told: Event, presence: Presence, warn: Warn) -> bool:
+    """Write how the run ended, the log, and the metrics; tell whether it is news for hooks."""
+    news = True
+
+    def record() -> None:
+        nonlocal news
+        news = last_runs.keep(run.config.state, told)
+
+    _guarded(record, "this run is not on record", warn)
+    if run.config.audit.enabled and news and not told.is_quiet:
         _guarded(
             lambda: audit.tell(run.config, run.store, told, presence),
             "the audit log was not written",
             warn,
         )
-    _guarded(lambda: last_runs.keep(run.config.state, told), "this run is not on record", warn)
     if run.config.metrics.file is not None:
         from rpzctl import metrics
 
         _guarded(lambda: metrics.refresh(run, told, warn), "the metrics are old", warn)
+    return news
 
 
 def hooks(run: Run, told: Event, plan: Plan | None, warn: Warn) -> Callable[[], None] | None:
     """Return what tells the hooks, for when the result is printed; None: there are none to tell."""
-    if not run.config.hook:
+    if run.config.hooks == Hooks():
         return None
     from rpzctl import hooks as room
 

@@ -174,8 +174,11 @@ class _Line(NamedTuple):
 
 
 def _last_lines(path: Path) -> Iterator[_Line]:
-    """Give the generations of which the lines at the end of the log speak, the last line first."""
-    for each in (path, path.with_name(f"{path.name}.1")):
+    """Give the generations of which the lines at the end of the log speak, the last line first.
+
+    Where they are few, those that were rotated away last, too.
+    """
+    for each in _and_before(path):
         try:
             with each.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -189,3 +192,11 @@ def _last_lines(path: Path) -> Iterator[_Line]:
                 yield _Line(int(value["before"]), int(value["generation"]))
             except (ValueError, KeyError, TypeError):
                 continue
+
+
+def _and_before(path: Path) -> Iterator[Path]:
+    yield path
+    from rpzctl.reviewing import files
+
+    with suppress(RpzctlError):
+        yield from [each for each in files(path) if each != path and each.suffix != ".gz"][-1:]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from rpzctl import triggers
 from rpzctl.errors import UsageFault
-from rpzctl.monitoring import Audit, Hook, Metrics
+from rpzctl.monitoring import Audit, Hooks, Metrics
 from rpzctl.names import Domain, NameFault, parse
 from rpzctl.resolver_settings import AnyResolver
 from rpzctl.rpz import Action, parse_action
@@ -227,7 +227,7 @@ class Config(Typed):
     group: Mapping[GroupName, Group] = MappingProxyType({})
     audit: Audit = Audit()
     metrics: Metrics = Metrics()
-    hook: tuple[Hook, ...] = ()
+    hooks: Hooks = Hooks()
 
     @property
     def repo(self) -> Path:

@@ -4,7 +4,7 @@
 of a large file its size and time. `rpzctl apply` repairs all that is found here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rpzctl import fragments as kinds
@@ -108,7 +108,9 @@ def published(
     yield from fragments(config, store, manifest)
 
 
-def not_live(resolver: Resolver, manifest: Manifest, kept: Iterable[Manifest]) -> list[Finding]:
+def not_live(
+    resolver: Resolver, manifest: Manifest, kept: Callable[[], Iterable[Manifest]]
+) -> list[Finding]:
     """Find policy zones that the resolver does not serve as published.
 
     Raises `RpzctlError` when it answers nothing at all.

@@ -6,14 +6,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from rpzctl import times
-from rpzctl.errors import CheckFailed, NotLive, Refused, RpzctlError
+from rpzctl.errors import CheckFailed, Locked, NotLive, Refused, RpzctlError
 from rpzctl.manifest import Cause, Hold, Manifest, Moved
+from rpzctl.monitoring import Failure, Success
 from rpzctl.rule import subject_text
 
 if TYPE_CHECKING:
     from rpzctl.commands import RuleOutcome
+    from rpzctl.importing import Report
     from rpzctl.pipeline import Outcome
     from rpzctl.plan import Plan
+    from rpzctl.recording import Recorded
     from rpzctl.rpz import Row
     from rpzctl.run import Run
     from rpzctl.sync import SyncOutcome
@@ -24,22 +27,12 @@ MOST_NAMES = 100
 _MOST_DETAILS = 20
 _LONGEST = 1000
 """characters of a text that somebody else wrote"""
-Result = Literal[
-    "live",
-    "published",
-    "recorded",
-    "nothing",
-    "held",
-    "refused",
-    "check-failed",
-    "not-live",
-    "failed",
-    "interrupted",
-]
-RESULTS: tuple[Result, ...] = get_args(Result)
-GOOD: frozenset[Result] = frozenset({"live", "published", "recorded", "nothing", "held"})
-QUIET: frozenset[Result] = frozenset({"nothing", "held"})
+Quiet = Literal["nothing", "held"]
 """nothing changed: neither logged nor told to hooks"""
+Result = Success | Failure | Quiet
+QUIET: tuple[Result, ...] = get_args(Quiet)
+GOOD: tuple[Result, ...] = (*get_args(Success), *QUIET)
+RESULTS: tuple[Result, ...] = (*GOOD, *get_args(Failure))
 _UNTOLD = (
     "no line was written when this generation was made: the run was killed, "
     "or the log could not be written"
@@ -192,6 +185,7 @@ _WORDS: tuple[tuple[type[BaseException], Result], ...] = (
     (Refused, "refused"),
     (CheckFailed, "check-failed"),
     (NotLive, "not-live"),
+    (Locked, "locked"),
     (KeyboardInterrupt, "interrupted"),
 )
 
@@ -234,6 +228,15 @@ def of_rules(done: "RuleOutcome") -> Done:
         return of_outcome(done.outcome)  # what others had recorded before
     commit = done.recorded.commit if done.recorded else ""
     return Done(done.outcome, names=names, recorded=bool(told), commit=commit)
+
+
+def of_import(report: "Report", outcome: "Outcome | None", recorded: "Recorded | None") -> Done:
+    """Return what an import did: its names without their verbs."""
+    names = [each.partition(" ")[2] for each in report.added]
+    if outcome and outcome.published and not names:
+        return of_outcome(outcome)  # what others had recorded before
+    commit = recorded.commit if recorded else ""
+    return Done(outcome, names=names, recorded=bool(names), commit=commit)
 
 
 def of_sync(done: "SyncOutcome") -> Done:

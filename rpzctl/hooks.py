@@ -1,4 +1,4 @@
-"""Programs and web servers that are told of each change: [[hook]] in rpzctl.toml.
+"""Programs and web servers that are told of each change: [hooks] in rpzctl.toml.
 
 All are told at once, each within its time; what goes wrong with one is said, and changes nothing.
 """
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rpzctl import process
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError
-from rpzctl.event import GOOD, Event
+from rpzctl.event import Event
 from rpzctl.monitoring import Hook
 from rpzctl.names import printable
 from rpzctl.plan import Plan
@@ -39,8 +39,8 @@ def wanted(config: Config, told: Event) -> list[Hook]:
     """Return the hooks that are to be told: none of what is quiet, and none from within a hook."""
     if told.is_quiet or os.environ.get(INSIDE):
         return []
-    kind = "success" if told.outcome in GOOD else "failure"
-    return [hook for hook in config.hook if {kind, told.outcome} & set(hook.on)]
+    hooks = config.hooks.on_success if told.is_good else config.hooks.on_failure
+    return [hook for hook in hooks if not hook.only or told.outcome in hook.only]
 
 
 def document(told: Event, plan: Plan | None) -> str:

@@ -131,7 +131,7 @@ def status(run: Run) -> Status:
     live: dict[str, dict[str, int | None]] = {entry.origin: {} for entry in entries}
     for resolver in run.resolvers:
         try:
-            for origin, serial in live_serials(resolver, entries, run.store.kept()).items():
+            for origin, serial in live_serials(resolver, entries, run.store.kept).items():
                 live[origin][resolver.title] = serial
         except RpzctlError as fault:
             problems.append(fault.message)
@@ -331,7 +331,7 @@ def _not_live(run: Run, current: Manifest) -> list[Finding]:
     found = []
     for resolver in run.resolvers:
         try:
-            found += drift.not_live(resolver, current, run.store.kept())
+            found += drift.not_live(resolver, current, run.store.kept)
         except RpzctlError as fault:
             found.append(Finding("live", "warning", resolver.title, fault.message, fault.fix))
     return [each._replace(severity="warning") for each in found]

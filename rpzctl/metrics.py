@@ -1,14 +1,13 @@
 """Figures for Prometheus: what operators watch, as text for node_exporter's textfile collector.
 
-Times are Unix seconds: how old something is, the rule says (``time() - ...``). After a command
-nothing is asked anew: what resolvers serve is what was last proved.
+Times are Unix seconds: how old something is, the rule says (``time() - ...``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from rpzctl import __version__, catalogue, feed_groups, last_runs, times
+from rpzctl import __version__, catalogue, feed_groups, last_runs, served, times
 from rpzctl.book import read_book
 from rpzctl.catalogue import Feed
 from rpzctl.errors import RpzctlError
@@ -17,6 +16,7 @@ from rpzctl.exposition import Family, Sample, text
 from rpzctl.files import write_shared
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.run import Run
+from rpzctl.served import Served
 from rpzctl.snapshots import Record
 
 MODE = 0o644
@@ -24,30 +24,45 @@ MODE = 0o644
 REASONS = ("fetch", "size", "content", "secret")
 """why an old copy of a feed is kept: it did not come, its size swung, it was no list, or its secret
 was missing and nobody was asked"""
+_WHOLE = frozenset({"sync", "apply", "rollback", "rollforward"})
+"""commands after which resolvers are asked for all zones"""
+_RULES = frozenset({"block", "allow", "unblock", "unallow", "import"})
+"""those after which they are asked for the operator's alone, unless it did not come to that"""
+_UNASKED = frozenset({"recorded", "refused", "locked"})
 _SWINGS = ("went from ", "says that it has ")
 Warn = Callable[[str], None]
 
 
-class Live(NamedTuple):
-    """What a resolver serves."""
-
-    resolver: str
-    up: bool | None
-    """it answers; None: it was not asked"""
-    serials: Mapping[str, int | None]
-    """by zone; None: something else than any generation that is kept"""
-
-
 def refresh(run: Run, told: Event, warn: Warn) -> None:
-    """Write the file anew after the command of `told`. Raises `RpzctlError`."""
+    """Write the file anew after the command of `told`. Raises `RpzctlError`.
+
+    Resolvers are asked for the zones that the command would have asked for.
+    """
     current = run.store.current()
-    write(run, collected(run, told.end, current, _proved(run, current), warn))
+    zones = _policy(current)
+    asked: list[ZoneEntry] = []
+    if run.reload and told.command in _WHOLE:
+        asked = zones
+    elif run.reload and told.command in _RULES and told.outcome not in _UNASKED:
+        asked = [zone for zone in zones if zone.origin == run.config.policy.operator_zone]
+    known = served.load(run.config.state)
+    seen = served.ask(run, known, zones, asked, told.end)
+    if seen != known:
+        served.keep(run.config.state, seen)
+    write(run, collected(run, told.end, current, seen, warn))
 
 
-def now(run: Run, warn: Warn) -> list[Family]:
-    """Return all figures as they are now; resolvers are asked, for about a second each at most."""
+def now(run: Run, warn: Warn, *, keep: bool) -> list[Family]:
+    """Return all figures as they are now; resolvers are asked, for about a second each at most.
+
+    `keep`: what they said is known to the next run. Raises `RpzctlError` if that cannot be kept.
+    """
     current = run.store.current()
-    return collected(run, run.now, current, _asked(run, current), warn)
+    zones = _policy(current)
+    seen = served.ask(run, served.load(run.config.state), zones, zones, run.now)
+    if keep:
+        served.keep(run.config.state, seen)
+    return collected(run, run.now, current, seen, warn)
 
 
 def write(run: Run, families: Sequence[Family]) -> None:
@@ -58,14 +73,14 @@ def write(run: Run, families: Sequence[Family]) -> None:
 
 
 def collected(
-    run: Run, moment: datetime, current: Manifest | None, live: Sequence[Live], warn: Warn
+    run: Run, moment: datetime, current: Manifest | None, seen: Served, warn: Warn
 ) -> list[Family]:
     """Return all figures of `moment`. What cannot be read is left out, and told."""
     families = [
         Family("rpzctl_build_info", "Version.", (Sample(1, {"version": __version__}),)),
         *_generation(run, current),
         *_zones(run, current),
-        *_served(live),
+        *_served(seen),
         *_runs(run),
     ]
     for room in (_rules, _feeds):
@@ -90,29 +105,6 @@ def value(families: Sequence[Family]) -> list[dict[str, Any]]:
 
 def _policy(current: Manifest | None) -> list[ZoneEntry]:
     return [z for z in (current.zones.values() if current else ()) if z.kind == "policy"]
-
-
-def _proved(run: Run, current: Manifest | None) -> list[Live]:
-    """Return what resolvers were last seen to serve, of the zones that are published."""
-    proven = run.store.proven()
-    known = {zone.origin for zone in _policy(current)}
-    serials = {z.origin: z.serial for z in _policy(proven) if z.origin in known}
-    return [Live(resolver.title, None, serials) for resolver in run.resolvers]
-
-
-def _asked(run: Run, current: Manifest | None) -> list[Live]:
-    if current is None or not run.resolvers:
-        return []
-    from rpzctl.resolvers.verify import live_serials
-
-    found = []
-    for resolver in run.resolvers:
-        try:
-            serials = live_serials(resolver, _policy(current), run.store.kept(), patience=0)
-            found.append(Live(resolver.title, up=True, serials=serials))
-        except RpzctlError:
-            found.append(Live(resolver.title, up=False, serials={}))
-    return found
 
 
 def _generation(run: Run, current: Manifest | None) -> Iterator[Family]:
@@ -174,21 +166,28 @@ def _zones(run: Run, current: Manifest | None) -> Iterator[Family]:
     )
 
 
-def _served(live: Sequence[Live]) -> Iterator[Family]:
+def _served(seen: Served) -> Iterator[Family]:
     yield Family(
         "rpzctl_zone_live_serial",
         "Serial of a policy zone that a resolver was last seen to serve; 0: of no generation that "
         "is kept.",
         tuple(
-            Sample(serial or 0, {"zone": origin, "resolver": each.resolver})
-            for each in live
-            for origin, serial in each.serials.items()
+            Sample(serial, {"zone": origin, "resolver": resolver})
+            for origin, zone in seen.zones.items()
+            for resolver, serial in zone.serials.items()
         ),
     )
     yield Family(
+        "rpzctl_zone_last_success_timestamp_seconds",
+        "When all resolvers were last seen to serve a policy zone as published; 0: never.",
+        tuple(Sample(_seconds(zone.good), {"zone": origin}) for origin, zone in seen.zones.items())
+        if seen.up
+        else (),
+    )
+    yield Family(
         "rpzctl_resolver_up",
-        "1 if a resolver answers; only where it was asked (rpzctl metrics).",
-        tuple(Sample(each.up, {"resolver": each.resolver}) for each in live if each.up is not None),
+        "1 if a resolver answered when it was last asked.",
+        tuple(Sample(up, {"resolver": resolver}) for resolver, up in seen.up.items()),
     )
 
 

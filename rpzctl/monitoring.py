@@ -1,9 +1,12 @@
-"""Settings of what is told of changes: [audit], [metrics] and [[hook]] in rpzctl.toml."""
+"""Settings of what is told of changes: [audit], [metrics] and [hooks] in rpzctl.toml."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from rpzctl.typed import Between, Shaped, Typed
+
+Success = Literal["live", "published", "recorded"]
+Failure = Literal["refused", "check-failed", "not-live", "locked", "failed", "interrupted"]
 
 
 class Audit(Typed):
@@ -48,24 +51,10 @@ def _url(text: str) -> str:
 
 
 class Hook(Typed):
-    """What is told of each change: a program, or a web server. There may be several."""
+    """Who is told: a program, or a web server."""
 
-    on: tuple[
-        Literal[
-            "success",
-            "failure",
-            "live",
-            "published",
-            "recorded",
-            "refused",
-            "check-failed",
-            "not-live",
-            "failed",
-            "interrupted",
-        ],
-        ...,
-    ] = ("success", "failure")
-    """outcomes of which it is told; success: live, published, recorded; failure: the others"""
+    only: tuple[Success | Failure, ...] = ()
+    """the outcomes of which it is told; left out: all of its table"""
     command: tuple[Annotated[str, _argument], ...] = ()
     """program and arguments, without a shell; the document is its standard input. A path is
     relative to the policy repo"""
@@ -95,3 +84,21 @@ class Hook(Typed):
             raise ValueError("url begins with http:; take https:, or add plain_http = true")
         if self.url and "{secret}" in self.url and not secret:
             raise ValueError("{secret} needs secret_env or secret_file")
+
+
+class Hooks(Typed):
+    """Who is told of each change: any number of programs and web servers, by how it ended."""
+
+    on_success: tuple[Hook, ...] = ()
+    """of what is live, published or recorded"""
+    on_failure: tuple[Hook, ...] = ()
+    """of what was refused, check-failed, not-live (undone), locked, failed or interrupted"""
+
+    def agree(self) -> None:
+        """Raise ValueError for a hook that would never be told."""
+        for key, hooks, able in (
+            ("on_success", self.on_success, get_args(Success)),
+            ("on_failure", self.on_failure, get_args(Failure)),
+        ):
+            for odd in (word for hook in hooks for word in hook.only if word not in able):
+                raise ValueError(f"only: {odd} is never told to {key}")

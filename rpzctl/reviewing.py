@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from rpzctl import times
 from rpzctl.errors import RpzctlError
 
-_ROTATED = re.compile(r"[.-]([0-9]{1,14})(\.gz)?")
+_NUMBERED = re.compile(r"\.([0-9]{1,9})(\.gz)?")
+_DATED = re.compile(r"-([0-9][0-9-]{3,30})(\.gz)?")
+"""-20261231, or -2026-12-31-1798675200, as `rpzctl deploy show logrotate` says"""
 _LONGEST = 1 << 20
 """octets of a line that can be one of ours"""
 _MOST_DAMAGED = 100
@@ -70,7 +72,7 @@ def review(path: Path, wanted: Wanted) -> Reviewed:
 def files(path: Path) -> list[Path]:
     """Return the log's files, the oldest first: as logrotate names them, by number or by date."""
     numbered: list[tuple[int, Path]] = []
-    dated: list[tuple[int, Path]] = []
+    dated: list[tuple[str, Path]] = []
     try:
         beside = [each for each in path.parent.iterdir() if each.name.startswith(path.name)]
     except FileNotFoundError:
@@ -78,9 +80,11 @@ def files(path: Path) -> list[Path]:
     except OSError as fault:
         raise RpzctlError(f"cannot read {path.parent}: {fault.strerror}") from None
     for each in beside:
-        told = _ROTATED.fullmatch(each.name[len(path.name) :])
-        if told:
-            (dated if each.name[len(path.name)] == "-" else numbered).append((int(told[1]), each))
+        end = each.name[len(path.name) :]
+        if told := _DATED.fullmatch(end):
+            dated.append((told[1].replace("-", ""), each))
+        elif told := _NUMBERED.fullmatch(end):
+            numbered.append((int(told[1]), each))
     old = [each for _, each in sorted(dated)]
     old += [each for _, each in sorted(numbered, reverse=True)]
     return [*old, *([path] if path in beside else [])]

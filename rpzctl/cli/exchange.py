@@ -1,6 +1,7 @@
 """export and import: the policy for other programs, and lists of other programs as rules."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rpzctl.cli import show
 from rpzctl.cli.options import WAIT, Force, Json, NoCommit, Wait, config_of, run_of
 from rpzctl.cli.rule import By, Exact, Expires, NoApply, Reason, Ticket, like_rule
+from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl.importing import Report
@@ -115,7 +117,7 @@ def import_list(
     json: Json = False,
 ) -> None:
     """Take an RPZ file, a hosts file or another list into the operator's rules."""
-    from rpzctl import importing, reading
+    from rpzctl import event, importing, reading
     from rpzctl.errors import UsageFault
     from rpzctl.rpz import parse_action
 
@@ -133,12 +135,17 @@ def import_list(
     wanted = importing.understand(inspected, like, exact=exact)
     run = run_of(ctx, wait=wait, force=force, commit=not no_commit)
     run = run._replace(cause=importing.cause(run, like, show.plain(source)))
-    report, outcome, recorded = importing.carry_out(run, wanted, dry_run=dry_run, record=no_apply)
+    with nullcontext() if dry_run else told(ctx, run) as tell:
+        report, outcome, recorded = importing.carry_out(
+            run, wanted, dry_run=dry_run, record=no_apply
+        )
+        if tell:
+            tell(event.of_import(report, outcome, recorded))
     if json:
         applied = outcome.value() if outcome else None
         commit = recorded.value() if recorded else None
-        told = {**report.value(), "dry_run": dry_run, "applied": applied, "commit": commit}
-        show.document(told)
+        more = {"dry_run": dry_run, "applied": applied, "commit": commit}
+        show.document({**report.value(), **more})
         return
     _tell(report, dry_run=dry_run)
     for line in recorded.lines() if recorded else ():

@@ -103,7 +103,7 @@ def metrics(
             fix='[metrics] file = "/var/lib/prometheus/node-exporter/rpzctl.prom" in rpzctl.toml',
         )
     run = run_of(ctx)
-    families = room.now(run, show.note)
+    families = room.now(run, show.note, keep=write)
     if write:
         room.write(run, families)
     if json:

@@ -36,13 +36,13 @@ def told(
         except BaseException as fault:
             seconds, after = time.monotonic() - begun, run.store.number()
             what = event.failed(run, command, before, after, names, fault, seconds)
-            afterwards.note(run, what, presence, show.note)
-            _leave(ctx, afterwards.hooks(run, what, None, show.note))
+            if afterwards.note(run, what, presence, show.note):
+                _leave(ctx, afterwards.hooks(run, what, None, show.note))
             raise
         for done in said[-1:]:
             what = event.done(run, command, before, done, time.monotonic() - begun)
-            afterwards.note(run, what, presence, show.note)
-            _leave(ctx, afterwards.hooks(run, what, done.plan, show.note))
+            if afterwards.note(run, what, presence, show.note):
+                _leave(ctx, afterwards.hooks(run, what, done.plan, show.note))
 
 
 def _leave(ctx: typer.Context, tell: Callable[[], None] | None) -> None:

@@ -109,7 +109,7 @@ def live(scene: Scene) -> Iterator[Finding]:
             raise NotLooked("it does not answer: see 'resolver-answers'")
         if server.alive.rcode == "REFUSED":
             raise NotLooked("it refuses our questions: see 'resolver-refuses'")
-        found = drift.not_live(server.resolver, scene.current, scene.store.kept())
+        found = drift.not_live(server.resolver, scene.current, scene.store.kept)
         yield from (of_check(each) for each in found)
         if not found:
             yield ok("serves what is published", server.title)

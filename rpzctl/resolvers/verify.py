@@ -204,7 +204,7 @@ def serves(
 def live_serials(
     resolver: Resolver,
     zones: Sequence[ZoneEntry],
-    kept: Iterable[Manifest],
+    kept: Callable[[], Iterable[Manifest]],
     *,
     patience: float = _ALIVE,
 ) -> dict[str, int | None]:
@@ -216,9 +216,11 @@ def live_serials(
     live = serves(resolver, zones, patience=patience)
     found: dict[str, int | None] = {zone.origin: None for zone in zones}
     found.update({zone.origin: zone.serial for zone in zones if live[zone.origin]})
+    if all(live.values()):
+        return found
     old = {
         (zone.origin, zone.serial): zone
-        for manifest in kept
+        for manifest in kept()
         for zone in manifest.zones.values()
         if zone.origin in found and found[zone.origin] is None and zone.kind == "policy"
     }

@@ -109,6 +109,18 @@ def test_a_refusal_is_told_with_its_reason(shared: Site) -> None:
     assert "public suffix" in found["error"]["details"][0]
 
 
+def test_an_import_is_told_once_and_a_rehearsal_of_it_never(shared: Site) -> None:
+    path = shared.home / "taken-over"
+    path.write_text("imported.example\n")
+    before = entries(shared)
+    shared.ok("import", str(path), "--dry-run")
+    for _ in range(2):
+        shared.ok("import", str(path), "--reason", "taken over", "--format", "domains")
+    [found] = entries(shared)[len(before) :]
+    assert (found["command"], found["outcome"], found["why"]) == ("import", "live", "taken over")
+    assert (found["names"], found["zones"]["local.rpz"]["added"]) == (["imported.example"], 1)
+
+
 def test_many_names_are_counted_and_some_are_told(shared: Site) -> None:
     names = "".join(f"n{number}.bulk.example\n" for number in range(150))
     shared.ok("block", "--from", "-", stdin=names)
@@ -169,8 +181,9 @@ def test_what_is_undone_and_a_run_that_was_killed_are_told(site: Site) -> None:
         fcntl.flock(other, fcntl.LOCK_SH)  # as a run that is still to tell of its generation
         site.ok("block", "second.example")
         assert [5] != [each["generation"] for each in entries(site)[-2:-1]]
+    log_of(site).rename(log_of(site).with_name("audit.jsonl-2026-03-01-1772323200"))
     site.ok("block", "third.example")
-    killed, live = entries(site)[-2:]
+    killed, live = entries(site)
     assert (killed["outcome"], killed["generation"]) == ("interrupted", 5)
     assert (killed["by"], killed["what"]) == ("kim", "block killed.example")
     assert (live["outcome"], live["names"]) == ("live", ["third.example"])

@@ -178,12 +178,13 @@ def test_logs_are_rotated(tmp_path: Path, tree: Path) -> None:
     user = pwd.getpwuid(os.geteuid()).pw_name
     install(site, tree, "logrotate", "--user", user)
     log = site.state / "audit.jsonl"
-    log.write_text("{}\n")
+    before = log.read_text()
     log.parent.chmod(0o750)
     conf = tree / "etc/logrotate.d/rpzctl"
     ran(logrotate, "--force", "--state", str(tmp_path / "state"), str(conf))
     assert log.read_text() == ""
-    assert [p.read_text() for p in log.parent.glob("audit.jsonl-*")] == ["{}\n"]
+    assert [p.read_text() for p in log.parent.glob("audit.jsonl-*")] == [before]
+    assert [each["what"] for each in site.ok("audit", "--json").json()["entries"]] == ["init"]
 
 
 def test_the_cron_line_as_cron_runs_it(site: Site, tree: Path) -> None:

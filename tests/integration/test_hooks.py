@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.certificates import authority
+from tests.integration.test_concurrency import locked
 from tests.integration.test_feeds import local
 from tests.publisher import Publisher, publishing, send
 from tests.servers import Result, Site, until
@@ -35,8 +36,8 @@ def program(site: Site, name: str, text: str) -> str:
     return f'command = ["hooks/{name}", "one argument; $HOME"]'
 
 
-def hook(site: Site, *keys: str) -> None:
-    site.setting("[[hook]]\n" + "\n".join(keys))
+def hook(site: Site, *keys: str, on: str = "on_success") -> None:
+    site.setting(f"[[hooks.{on}]]\n" + "\n".join(keys))
 
 
 def collects(site: Site, name: str = "collect") -> str:
@@ -71,8 +72,10 @@ def block(site: Site, name: str = "evil.example") -> Result:
 
 def test_programs_are_told_of_success_and_of_failure(site: Site) -> None:
     hook(site, collects(site))
-    hook(site, 'on = ["failure"]', collects(site, "failures"))
-    hook(site, 'on = ["refused", "recorded"]', collects(site, "some"))
+    hook(site, collects(site), on="on_failure")
+    hook(site, collects(site, "failures"), on="on_failure")
+    hook(site, 'only = ["locked", "not-live"]', collects(site, "others"), on="on_failure")
+    hook(site, 'only = ["recorded"]', collects(site, "some"))
     site.ok("block", "evil.example", "--reason", "C2")
     found = given(site)
     assert (found["outcome"], found["names"], found["generation"]) == ("live", ["evil.example"], 2)
@@ -89,7 +92,10 @@ def test_programs_are_told_of_success_and_of_failure(site: Site) -> None:
     told = [line.split()[0] for line in log(site)]
     assert told == ["live", "refused", "recorded"], "nothing to do is not told"
     assert [line.split()[0] for line in log(site, "failures")] == ["refused"]
-    assert [line.split()[0] for line in log(site, "some")] == ["refused", "recorded"]
+    assert [line.split()[0] for line in log(site, "some")] == ["recorded"]
+    with locked(site):
+        assert site.cli("block", "busy.example", "--wait", "0").status == 6
+    assert given(site, "others")["outcome"] == "locked"
 
 
 def test_a_hook_that_hangs_is_killed_with_its_children_and_others_go_on(repo: Site) -> None:
@@ -283,9 +289,33 @@ def test_https_is_verified(repo: Site, tmp_path: Path) -> None:
 
 def test_a_sync_of_which_all_feeds_fail_is_a_failure(repo: Site) -> None:
     local(repo, "one", b"<html>", format="domains")
-    hook(repo, 'on = ["failure"]', collects(repo))
+    hook(repo, collects(repo), on="on_failure")
     assert repo.cli("sync", "--no-reload").status == 1
     assert given(repo)["feeds"] == {"one": "is a web page, not a list"}
+
+
+def test_a_sync_that_goes_on_failing_alike_is_told_once_an_hour(repo: Site) -> None:
+    hook(repo, collects(repo), on="on_failure")
+    before = len((repo.state / "audit.jsonl").read_text().splitlines())
+    repo.block_list.write_text("a..b\n")
+    for _ in range(3):
+        assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 1
+    repo.block_list.write_text("a..c\n")
+    assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 2, "another fault is news"
+    record = repo.state / "runs" / "sync.json"
+    kept = json.loads(record.read_text())
+    record.write_text(json.dumps({**kept, "told": "2026-01-01T00:00:00Z"}))
+    assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 3
+    entries = (repo.state / "audit.jsonl").read_text().splitlines()[before:]
+    assert ["failed"] * 3 == [json.loads(line)["outcome"] for line in entries]
+    repo.block_list.write_text("")
+    repo.ok("sync", "--no-reload")
+    repo.block_list.write_text("a..c\n")
+    assert repo.cli("sync", "--no-reload").status == 2
+    assert len(log(repo)) == 4, "it was good in between"
 
 
 @pytest.mark.parametrize(
@@ -298,7 +328,8 @@ def test_a_sync_of_which_all_feeds_fail_is_a_failure(repo: Site) -> None:
         (('url = "https://u:p@x.example"',), "holds a password"),
         (('url = "https://x.example/{secret}"',), "{secret} needs"),
         (('command = ["x"]', 'secret_env = "X"'), "are for url"),
-        (('command = ["x"]', 'on = ["sucess"]'), "is none of success"),
+        (('command = ["x"]', 'only = ["lvie"]'), "is none of live"),
+        (('command = ["x"]', 'only = ["refused"]'), "refused is never told to on_success"),
         (('command = ["x"]', "timeout = 0"), "is not more than 0"),
         (('command = ["x\\n"]',), "control character"),
     ],

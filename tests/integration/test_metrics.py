@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,10 @@ def file_of(site: Site) -> Path:
     return site.home / "rpzctl.prom"
 
 
-def figures(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def figures(text: str) -> Figures:
     """Return the samples of what Prometheus' own parser reads."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -57,6 +61,11 @@ def test_what_is_exported_after_each_command(watched: Site, publisher: Publisher
     assert seen["rpzctl_zone_serial", local_zone] == site.serial()
     served = {n: v for (n, labels), v in seen.items() if ("zone", "local.rpz") in labels}
     assert served["rpzctl_zone_live_serial"] == seen["rpzctl_zone_serial", local_zone]
+    proved = {
+        zone: seen["rpzctl_zone_last_success_timestamp_seconds", (("zone", zone),)]
+        for zone in zones
+    }
+    assert all(abs(moment - time.time()) < 60 for moment in proved.values()), proved
     good = (("feed", "good"), ("zone", "malware"))
     assert seen["rpzctl_feed_names", good] == 1
     assert seen["rpzctl_feed_rejects", good] == 1
@@ -88,18 +97,37 @@ def test_a_failure_is_a_figure_and_what_cannot_be_written_stops_nothing(watched:
     assert site.answer("evil.example") == "NXDOMAIN"
 
 
-def test_resolvers_are_asked_by_the_command(watched: Site) -> None:
+def one(seen: Figures, metric: str) -> float:
+    """Return the only figure of that name."""
+    [found] = [value for (name, _), value in seen.items() if name == metric]
+    return found
+
+
+def test_what_resolvers_serve_is_asked_and_known_to_runs_that_do_not_ask(watched: Site) -> None:
     site = watched
     seen = figures(site.ok("metrics").stdout)
-    [up] = [value for (name, _), value in seen.items() if name == "rpzctl_resolver_up"]
-    assert up == 1
+    assert one(seen, "rpzctl_resolver_up") == 1
     named = {each["name"] for each in site.ok("metrics", "--json").json()["metrics"]}
     assert named == {name for name, _ in seen}
+    site.ok("block", "evil.example")
+    seen = figures(file_of(site).read_text())
+    good = one(seen, "rpzctl_zone_last_success_timestamp_seconds")
+    assert abs(good - time.time()) < 60
     site.named.stop()
     assert site.ok("metrics", "--write").stdout == ""
+    runs = [("apply", "--no-reload"), ("feeds", "enable", "urlhaus"), ("sync", "--no-reload")]
+    for run in [(), *runs]:
+        if run:
+            site.cli(*run)
+        seen = figures(file_of(site).read_text())
+        assert one(seen, "rpzctl_resolver_up") == 0, run
+        assert one(seen, "rpzctl_zone_last_success_timestamp_seconds") == good
+    assert site.cli("apply").status != 0
+    site.named.start()
+    site.ok("apply")
     seen = figures(file_of(site).read_text())
-    [up] = [value for (name, _), value in seen.items() if name == "rpzctl_resolver_up"]
-    assert up == 0
+    assert one(seen, "rpzctl_resolver_up") == 1
+    assert one(seen, "rpzctl_zone_live_serial") == site.serial()
 
 
 def test_alerts_and_dashboard_use_what_is_exported(watched: Site) -> None:
@@ -122,13 +150,17 @@ def test_alerts_and_dashboard_use_what_is_exported(watched: Site) -> None:
     assert len(set(places)) == len(places)
 
 
-def test_prometheus_takes_the_alerts() -> None:
+def test_prometheus_takes_the_alerts_and_the_figures(watched: Site) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed")
+    text = watched.ok("metrics").stdout
     rules = str(shipped.folder("deploy") / RULES)
-    done = subprocess.run([promtool, "check", "rules", rules], capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for words, given in ((("rules", rules), ""), (("metrics",), text)):
+        done = subprocess.run(
+            [promtool, "check", *words], input=given, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_odd_labels_stay_in_their_place() -> None:

@@ -149,6 +149,15 @@ def test_rotated_logs_are_read_the_oldest_first(log: Path) -> None:
     assert subjects(log) == ["e", "d", "z", "a", "b", "c"]
 
 
+def test_logs_that_our_logrotate_dated_are_read_the_oldest_first(log: Path) -> None:
+    log.write_text(line(subject="now") + "\n")
+    for name, end in (("b", "2026-02-28-1772236800"), ("c", "2026-02-28-1772240400")):
+        log.with_name(f"audit.jsonl-{end}").write_text(line(subject=name) + "\n")
+    packed = gzip.compress(line(subject="a").encode() + b"\n")
+    log.with_name("audit.jsonl-2026-01-31-1769817600.gz").write_bytes(packed)
+    assert subjects(log) == ["a", "b", "c", "now"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

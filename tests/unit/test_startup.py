@@ -89,6 +89,18 @@ def test_a_sync_with_nothing_due_imports_no_network_and_no_columns(tmp_path: Pat
     assert set() == ran(site, "sync", "--no-reload") & {*HEAVY, "zstandard"}
 
 
+def test_the_metrics_of_a_sync_with_nothing_due_import_nothing_heavy(tmp_path: Path) -> None:
+    site = bare_site(tmp_path / "site")
+    (tmp_path / "list").write_text("0.0.0.0 c2.bad.example\n")
+    define(site, (tmp_path / "list").as_uri(), 'every = "1d"\n')
+    site.config.write_text(f'[metrics]\nfile = "m.prom"\n{site.config.read_text()}')
+    site.ok("sync", "--no-reload")
+    written = site.repo / "m.prom"
+    written.unlink()
+    assert set() == ran(site, "sync", "--no-reload") & {*HEAVY, "zstandard"}
+    assert 'rpzctl_feed_names{feed="one",zone="malware"} 1' in written.read_text()
+
+
 def test_a_sync_that_hears_of_no_change_imports_no_columns_and_one_network(
     tmp_path: Path,
 ) -> None:
