@@ -3,7 +3,7 @@
 What has not changed costs a comparison of digests: no bulk library is imported for it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,16 +116,32 @@ def _lost(config: Config, group: Group, origin: str) -> list[str]:
     return [] if group.copies else list(group.lost)
 
 
-def draw_ledgers(run: Run, made: Zones) -> dict[str, ledger.Drawn]:
-    """Return who lists what, by origin of the zones that were made as a whole.
+@contextmanager
+def drawing_ledgers(run: Run, made: Zones) -> Iterator[Callable[[], Mapping[str, ledger.Drawn]]]:
+    """Draw who lists what, of the zones that were made as a whole, while those are written.
 
-    It can be worked out while those are written and checked.
+    Gives what waits for it and returns it by origin, or raises `RpzctlError`. What was not kept by
+    `keep_ledgers` goes.
     """
     pages = [page for page in made.pages if isinstance(page, Page)]
-    return {page.origin: ledger.draw(ledgers(run.config), page, run.now) for page in pages}
+    drawn: dict[str, ledger.Drawn] = {}
+
+    def draw() -> Mapping[str, ledger.Drawn]:
+        for page in pages:
+            drawn[page.origin] = ledger.draw(ledgers(run.config), page, run.now)
+        return drawn
+
+    try:
+        with ThreadPoolExecutor(1) as beside:
+            yield beside.submit(draw).result
+    finally:
+        for each in drawn.values():
+            each.forget()
 
 
-def keep_ledgers(run: Run, made: Zones, drawn: Mapping[str, ledger.Drawn]) -> list[str]:
+def keep_ledgers(
+    run: Run, made: Zones, drawn: Callable[[], Mapping[str, ledger.Drawn]]
+) -> list[str]:
     """Write down who lists what, for the zones that were made anew and are published.
 
     Returns what went wrong: the policy is live by now, and only `why` knows less.
@@ -133,6 +149,7 @@ def keep_ledgers(run: Run, made: Zones, drawn: Mapping[str, ledger.Drawn]) -> li
     folder = ledgers(run.config)
     origins = {candidate.origin for candidate in made.candidates}
     try:
+        ready = drawn()
         for page in made.pages:
             run.stage(f"writing down who lists the names of {page.origin}")
             if isinstance(page, FreshPage):
@@ -144,7 +161,7 @@ def keep_ledgers(run: Run, made: Zones, drawn: Mapping[str, ledger.Drawn]) -> li
                 store = feed_groups.snapshots(run.config)
                 files = [(feed, store.names_file(feed)) for feed in page.head.feeds]
                 changes.settle(folder, page.origin, files)
-            ledger.write(folder, page, drawn[page.origin])
+            ledger.write(folder, page, ready[page.origin])
         ledger.prune(folder, origins)
         changes.forget(folder, origins)
     except RpzctlError as fault:

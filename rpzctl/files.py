@@ -83,6 +83,24 @@ def write_aside(path: Path, content: bytes | memoryview, *, mode: int, sure: boo
 
     Unless it is to be `sure`, the disk is not waited for: after a power cut it may be damaged.
     """
+    put(write_beside(path, content, mode=mode, sure=sure), path)
+
+
+def put(beside: Path, path: Path) -> None:
+    """Let the file that `write_beside` made be `path`. Raises `RpzctlError`."""
+    try:
+        beside.replace(path)
+    except OSError as fault:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise RpzctlError(f"cannot write {path}: {fault.strerror}") from None
+
+
+def write_beside(path: Path, content: bytes | memoryview, *, mode: int, sure: bool = True) -> Path:
+    """Write `content` to a file beside `path`, for `put`; return it. As `write_aside`.
+
+    What a run that was killed left there goes.
+    """
     beside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     try:
         make_folder(path.parent, 0o777, above=True)
@@ -95,11 +113,11 @@ def write_aside(path: Path, content: bytes | memoryview, *, mode: int, sure: boo
             out.flush()
             if sure:
                 os.fsync(out.fileno())
-        beside.replace(path)
     except OSError as fault:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise RpzctlError(f"cannot write {path}: {fault.strerror}") from None
+    return beside
 
 
 def write_shared(path: Path, content: bytes, *, mode: int) -> None:

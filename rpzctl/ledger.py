@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl.errors import RpzctlError
-from rpzctl.files import write_aside
+from rpzctl.files import put, write_aside, write_beside
 from rpzctl.names import ancestors, sort_key
 from rpzctl.rpz import SCOPES
 
@@ -254,14 +254,25 @@ def _line(text: mmap.mmap, at: int) -> str:
 
 
 class Drawn(NamedTuple):
-    """What files of a ledger are to say."""
+    """The files of a ledger, written beside those that they are to be."""
 
-    names: memoryview
-    gone: memoryview
+    names: Path
+    octets: int
+    """of `names`"""
+    gone: Path
+
+    def forget(self) -> None:
+        """Remove what was not put in its place."""
+        for each in (self.names, self.gone):
+            with suppress(OSError):
+                each.unlink(missing_ok=True)
 
 
 def draw(folder: Path, page: Page, now: datetime) -> Drawn:
-    """Return the ledger of a zone as of `now`; what was seen before keeps its first moment."""
+    """Write the ledger of a zone as of `now` beside the one there is, for `write`.
+
+    What was seen before keeps its first moment. Raises `RpzctlError`.
+    """
     import polars as pl
 
     from rpzctl.table import membership
@@ -283,15 +294,21 @@ def draw(folder: Path, page: Page, now: datetime) -> Drawn:
     left = before.filter(~stayed).with_columns(until=pl.lit(moment, dtype=pl.Int64))
     if fresh.height:
         ledger, left = _with_fresh(ledger, left, fresh, moment)
-    return Drawn(_text(ledger), _text(_still_gone(_read(kept, _GONE), left, ledger, moment)))
+    lost = _still_gone(_read(kept, _GONE), left, ledger, moment)
+    text = _text(ledger)
+    return Drawn(
+        names=write_beside(names, text, mode=0o600),
+        octets=len(text),
+        gone=write_beside(kept, _text(lost), mode=0o600),
+    )
 
 
 def write(folder: Path, page: Page, drawn: Drawn) -> None:
-    """Write the ledger of a zone, as it was drawn. Raises `RpzctlError`."""
-    write_aside(folder / f"{page.origin}.names", drawn.names, mode=0o600)
-    write_aside(folder / f"{page.origin}.gone", drawn.gone, mode=0o600)
+    """Put the ledger of a zone in its place, as it was drawn. Raises `RpzctlError`."""
+    put(drawn.names, folder / f"{page.origin}.names")
+    put(drawn.gone, folder / f"{page.origin}.gone")
     (folder / f"{page.origin}.fresh").unlink(missing_ok=True)
-    _write_head(folder, page.origin, page.head._replace(octets=len(drawn.names)))
+    _write_head(folder, page.origin, page.head._replace(octets=drawn.octets))
 
 
 def _with_fresh(

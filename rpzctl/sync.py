@@ -195,11 +195,10 @@ def _apply(
     made = bulk.zones(run, base, feeds)
     if first_load.announce(run, base, made.candidates):
         base = run.store.current()
-    with ThreadPoolExecutor(1) as beside:
-        drawing = beside.submit(bulk.draw_ledgers, run, made)
+    with bulk.drawing_ledgers(run, made) as drawn:
         with bulk.prebuilt(run, base, made.candidates) as (candidates, prebuilt):
             outcome = pipeline.apply(run, feeds=lambda _: candidates, prebuilt=prebuilt)
-        unwritten = bulk.keep_ledgers(run, made, drawing.result())
+        unwritten = bulk.keep_ledgers(run, made, drawn)
     held = tuple(note for report in made.reports for note in report.held)
     return made.reports, outcome._replace(
         warnings=(*outcome.warnings, *held, *made.warnings, *unwritten)

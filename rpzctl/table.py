@@ -6,7 +6,9 @@ back without one Python object each.
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -142,10 +144,19 @@ class TableRows:
 
     def write(self, out: Out, shapes: Mapping[Action, Shape]) -> None:
         """Write the records."""
-        for part in self.frame.iter_slices(SLICE):
-            text = io.BytesIO()
-            self._write(part, text, shapes)
-            out.write(text.getbuffer())
+        with ThreadPoolExecutor(1) as ahead:  # one slice is made while that before it is written
+            coming: deque[Future[io.BytesIO]] = deque()
+            for part in self.frame.iter_slices(SLICE):
+                coming.append(ahead.submit(self._text, part, shapes))
+                if len(coming) > 1:
+                    out.write(coming.popleft().result().getbuffer())
+            for text in coming:
+                out.write(text.result().getbuffer())
+
+    def _text(self, part: pl.DataFrame, shapes: Mapping[Action, Shape]) -> io.BytesIO:
+        text = io.BytesIO()
+        self._write(part, text, shapes)
+        return text
 
     def _write(self, part: pl.DataFrame, out: BinaryIO, shapes: Mapping[Action, Shape]) -> None:
         text = _records(shapes[self.action])
@@ -183,8 +194,7 @@ class TableRows:
         faults: list[str] = []
         at = 0
         for part in self.frame.iter_slices(SLICE):
-            expected = io.BytesIO()
-            self._write(part, expected, shapes)
+            expected = self._text(part, shapes)
             written = data[at : at + expected.tell()]
             # Each line is one record, and the file is the rows' own text: names in are names out.
             if expected.getbuffer() != written:

@@ -14,6 +14,7 @@ from rpzctl.cli.telling import told
 
 if TYPE_CHECKING:
     from rpzctl.importing import Report
+    from rpzctl.rpz import Action
 
 
 def register(app: typer.Typer) -> None:
@@ -119,18 +120,13 @@ def import_list(
     """Take an RPZ file, a hosts file or another list into the operator's rules."""
     from rpzctl import event, importing, reading
     from rpzctl.errors import UsageFault
-    from rpzctl.rpz import parse_action
 
     if as_ not in {"block", "allow"}:
         raise UsageFault(f"--as is block or allow, not {as_!r}")
-    try:
-        parsed = parse_action(action) if action is not None else None
-    except ValueError as fault:
-        raise UsageFault(f"--action: {fault}") from None
     like = like_rule(
         "block" if as_ == "block" else "allow", reason, ticket, expires, by, force=force
     )
-    like = like._replace(action=parsed)
+    like = like._replace(action=_action(action))
     inspected = reading.inspect(source, form)
     wanted = importing.understand(inspected, like, exact=exact)
     run = run_of(ctx, wait=wait, force=force, commit=not no_commit)
@@ -152,6 +148,16 @@ def import_list(
         show.note(line)
     if outcome is not None:
         show.outcome(outcome, [resolver.title for resolver in run.resolvers])
+
+
+def _action(text: str | None) -> "Action | None":
+    from rpzctl.errors import UsageFault
+    from rpzctl.rpz import parse_action
+
+    try:
+        return None if text is None else parse_action(text)
+    except ValueError as fault:
+        raise UsageFault(f"--action: {fault}") from None
 
 
 def _tell(report: "Report", *, dry_run: bool) -> None:
