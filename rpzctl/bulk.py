@@ -18,6 +18,7 @@ from rpzctl import (
     feed_groups,
     fronts,
     ledger,
+    ledger_writing,
     planning,
     render,
 )
@@ -27,6 +28,7 @@ from rpzctl.errors import RpzctlError, UsageFault
 from rpzctl.feed_groups import Group
 from rpzctl.files import file_digest, to_disk
 from rpzctl.ledger import Head, Page
+from rpzctl.ledger_writing import Drawn
 from rpzctl.manifest import Manifest, ZoneEntry, digest_of
 from rpzctl.plan import Candidate, zone_change
 from rpzctl.rpz import PASSTHRU
@@ -117,18 +119,18 @@ def _lost(config: Config, group: Group, origin: str) -> list[str]:
 
 
 @contextmanager
-def drawing_ledgers(run: Run, made: Zones) -> Iterator[Callable[[], Mapping[str, ledger.Drawn]]]:
+def drawing_ledgers(run: Run, made: Zones) -> Iterator[Callable[[], Mapping[str, Drawn]]]:
     """Draw who lists what, of the zones that were made as a whole, while those are written.
 
     Gives what waits for it and returns it by origin, or raises `RpzctlError`. What was not kept by
     `keep_ledgers` goes.
     """
     pages = [page for page in made.pages if isinstance(page, Page)]
-    drawn: dict[str, ledger.Drawn] = {}
+    drawn: dict[str, Drawn] = {}
 
-    def draw() -> Mapping[str, ledger.Drawn]:
+    def draw() -> Mapping[str, Drawn]:
         for page in pages:
-            drawn[page.origin] = ledger.draw(ledgers(run.config), page, run.now)
+            drawn[page.origin] = ledger_writing.draw(ledgers(run.config), page, run.now)
         return drawn
 
     try:
@@ -139,9 +141,7 @@ def drawing_ledgers(run: Run, made: Zones) -> Iterator[Callable[[], Mapping[str,
             each.forget()
 
 
-def keep_ledgers(
-    run: Run, made: Zones, drawn: Callable[[], Mapping[str, ledger.Drawn]]
-) -> list[str]:
+def keep_ledgers(run: Run, made: Zones, drawn: Callable[[], Mapping[str, Drawn]]) -> list[str]:
     """Write down who lists what, for the zones that were made anew and are published.
 
     Returns what went wrong: the policy is live by now, and only `why` knows less.
@@ -155,13 +155,13 @@ def keep_ledgers(
             if isinstance(page, FreshPage):
                 for each in page.changes:
                     changes.keep(folder, page.origin, each)
-                ledger.write_fresh(folder, page.origin, page.head, page.lines, run.now)
+                ledger_writing.write_fresh(folder, page.origin, page.head, page.lines, run.now)
                 continue
             if page.head.settings:
                 store = feed_groups.snapshots(run.config)
                 files = [(feed, store.names_file(feed)) for feed in page.head.feeds]
                 changes.settle(folder, page.origin, files)
-            ledger.write(folder, page, ready[page.origin])
+            ledger_writing.write(folder, page, ready[page.origin])
         ledger.prune(folder, origins)
         changes.forget(folder, origins)
     except RpzctlError as fault:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpzctl import behind, changes, fresh, ledger, merge, suffixes, table
+from rpzctl import behind, changes, fresh, ledger, ledger_writing, merge, suffixes, table
 from rpzctl.column_guards import Judges
 from rpzctl.exceptions import Allow, united
 from rpzctl.formats.parsed import Entry, frame
@@ -63,7 +63,7 @@ def freshened(
     changes.settle(folder, ORIGIN, names)
     head = ledger.Head("i", {ORIGIN: "d"}, tuple(source.feed for source in was))
     page = ledger.Page(ORIGIN, head, whole)
-    ledger.write(folder, page, ledger.draw(folder, page, NOW))
+    ledger_writing.write(folder, page, ledger_writing.draw(folder, page, NOW))
     found = [changes.find(folder, ORIGIN, source, ("a", "b"), 1000) for source in now]
     changed = {name for each in found if each for name in each.names}
     region = ledger.around(folder, ORIGIN, changed, 1000)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpzctl import ledger, merge, suffixes
+from rpzctl import ledger, ledger_writing, merge, suffixes
 from rpzctl.column_guards import Judges
 from rpzctl.errors import RpzctlError
 from rpzctl.formats.parsed import Entry, frame
@@ -26,7 +26,7 @@ def page(feeds: dict[str, list[str]], inputs: str = "i") -> ledger.Page:
 
 
 def write(folder: Path, page: ledger.Page, now: datetime) -> None:
-    ledger.write(folder, page, ledger.draw(folder, page, now))
+    ledger_writing.write(folder, page, ledger_writing.draw(folder, page, now))
 
 
 @settings(deadline=None, max_examples=60)
@@ -52,7 +52,7 @@ def test_first_and_last_seen(tmp_path: Path) -> None:
     assert (first, ("f",)) == (found["b.example"].since, found["b.example"].feeds)
     assert (last, ("g",)) == (found["c.example"].since, found["c.example"].feeds)
     assert [("a.example", first, last)] == ledger.gone(tmp_path, "x.rpz", ["a.example"])
-    much_later = later + timedelta(days=ledger.GONE_DAYS + 1)
+    much_later = later + timedelta(days=ledger_writing.GONE_DAYS + 1)
     write(tmp_path, page({"f": ["b.example"]}), much_later)
     assert [] == ledger.gone(tmp_path, "x.rpz", ["a.example"])
     assert ["c.example"] == [each.name for each in ledger.gone(tmp_path, "x.rpz", ["c.example"])]
