@@ -194,7 +194,7 @@ def mixed(config: Config, store: Store, good: Manifest, current: Manifest) -> Co
     if new.sinkholes != old.sinkholes:
         policy_zones = [origin for origin in zones if origin != SINKHOLE]
         anew = _drawn(config, store, policy_zones, new.sinkholes)
-        texts.update({name: anew[name] for name in fragments.OF_SINKHOLES if name in anew})
+        texts.update({name: anew[name] for name in anew if fragments.names_sinkholes(name)})
     return Content(zones, texts, new.sinkholes, new.rules)
 
 

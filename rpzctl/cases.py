@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from rpzctl import evaluate
+from rpzctl import evaluate, views
 from rpzctl.config import Config, Line, Name, read_toml
 from rpzctl.errors import UsageFault
 from rpzctl.manifest import ZoneEntry
@@ -48,6 +48,8 @@ class Case(Typed):
     """the type of record that is asked for"""
     client: IPv4Address | IPv6Address | None = None
     """who asks; for rules on clients"""
+    view: str = ""
+    """the [[view]] whose client asks; left out: it must be so in each view"""
     answers: tuple[IPv4Address | IPv6Address, ...] = ()
     """the addresses of the true answer; for rules on those"""
     servers: tuple[ServerOf, ...] = ()
@@ -81,6 +83,7 @@ class Held(NamedTuple):
 
     case: Case
     verdict: evaluate.Verdict
+    view: str = ""
 
     @property
     def fault(self) -> str | None:
@@ -98,7 +101,9 @@ class Held(NamedTuple):
             return None
         zone = f" by {case.zone}" if case.zone else ""
         why = f" ({case.why})" if case.why else ""
-        return f"{case.name} {case.type}: expected {case.expect}{zone}, is {told(verdict)}{why}"
+        view = f" in the view {self.view}" if self.view else ""
+        asked = f"{case.name} {case.type}{view}"
+        return f"{asked}: expected {case.expect}{zone}, is {told(verdict)}{why}"
 
 
 def told(verdict: evaluate.Verdict) -> str:
@@ -128,12 +133,36 @@ def load(path: Path) -> tuple[Case, ...]:
 
 
 def hold(
+    config: Config,
     cases: Sequence[Case],
     zones: Sequence[evaluate.Zone],
     sinkholes: Sequence[str],
 ) -> list[Held]:
-    """Return what becomes of each of `cases`."""
-    return [Held(case, evaluate.evaluate(zones, sinkholes, case.query)) for case in cases]
+    """Return what becomes of each of `cases`, in each view that it speaks of.
+
+    Raises `UsageFault` for a view that is none.
+    """
+    every = tuple(view.name for view in config.view) or ("",)
+    return [
+        Held(case, evaluate.evaluate(*in_view(config, view, zones, sinkholes), case.query), view)
+        for case in cases
+        for view in ([case.view] if case.view else every)
+    ]
+
+
+def in_view(
+    config: Config, name: str, zones: Sequence[evaluate.Zone], sinkholes: Sequence[str]
+) -> tuple[list[evaluate.Zone], Sequence[str]]:
+    """Return what of the policy a view has, in its order; without a name, all of it.
+
+    Raises `UsageFault` for a view that is none.
+    """
+    if not name:
+        return list(zones), sinkholes
+    view = views.of(config, name)
+    known = {zone.origin: zone for zone in zones}
+    own = views.zones(config, view, list(known))
+    return [known[origin] for origin in own], sinkholes if view.sinkholes else ()
 
 
 def findings(
@@ -149,6 +178,6 @@ def findings(
         return
     cases = load(path)
     with evaluate.opened_zones(files) as zones:
-        for held in hold(cases, zones, sinkholes):
+        for held in hold(config, cases, zones, sinkholes):
             if held.fault:
                 yield error("case", path, held.fault, "rpzctl test --file shows all")

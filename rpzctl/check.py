@@ -223,11 +223,21 @@ def checkconf(named_conf: Path, fragments: Mapping[str, str], published: Path) -
         ]
     if not included:
         where = "the fragments"
-        text = f"options {{\n{fragments['options.conf']}}};\n{fragments['zones.conf']}"
+        text = _alone(fragments)
     done = process.run(["named-checkconf", "/dev/stdin"], stdin=text.encode())
     if done.status == 0:
         return []
     return [error("named-checkconf", where, line) for line in done.said.splitlines()[:5]]
+
+
+def _alone(fragments: Mapping[str, str]) -> str:
+    """Return a configuration of nothing but the fragments, those of views in views."""
+    text = ""
+    for name, options in fragments.items():
+        kind, _, view = name.removesuffix(".conf").partition(".")
+        if kind == "options" and view:
+            text += f'view "{view}" {{\n{options}{fragments[f"zones.{view}.conf"]}}};\n'
+    return text or f"options {{\n{fragments['options.conf']}}};\n{fragments['zones.conf']}"
 
 
 def not_included(named_conf: Path, fragments: Iterable[str], published: Path) -> list[str]:

@@ -15,7 +15,7 @@ from rpzctl import triggers
 from rpzctl.errors import UsageFault
 from rpzctl.monitoring import Audit, Hooks, Metrics
 from rpzctl.names import Domain, NameFault, parse
-from rpzctl.resolver_settings import AnyResolver
+from rpzctl.resolver_settings import VIEW_NAME, AnyResolver, BindSettings
 from rpzctl.rpz import Action, parse_action
 from rpzctl.typed import Between, Faults, Shaped, Typed
 
@@ -53,6 +53,7 @@ Network = Annotated[str, _network]
 ActionText = Annotated[str, _action_text]
 Line = Annotated[str, _one_line]
 Seconds = Annotated[int, Between(0, 2**31 - 1)]
+ViewName = Annotated[str, Shaped(VIEW_NAME)]
 GroupName = Annotated[str, Shaped(r"[a-z0-9][a-z0-9-]{0,40}")]
 
 
@@ -101,8 +102,9 @@ class PolicySettings(Typed):
     """what must be so of each policy before it is published: docs/testing-a-policy.md"""
     fresh_from: Annotated[int, Between(0)] | None = None
     """a feed zone of so many rows gets a small zone in front, fresh.GROUP.suffix, for what changed
-    since it was made as a whole, so that changes bite at once; 0: none does. Unless it is said,
-    200000 where BIND alone serves the policy, with rpzctl's own options.conf: docs/scale.md"""
+    since it was made as a whole, so that changes bite at once; 0: none does, as where there are
+    views. Unless it is said, 200000 where BIND alone serves the policy, with rpzctl's own
+    options.conf: docs/scale.md"""
 
 
 class Soa(Typed):
@@ -211,6 +213,19 @@ class Group(Typed):
     """the longest that clients of named may keep its answers; else `soa.ttl`"""
 
 
+class View(Typed):
+    """A view of BIND: its clients get these policy zones, in this order. See docs/views.md."""
+
+    name: ViewName
+    """as in named.conf"""
+    groups: tuple[GroupName, ...] | None = None
+    """feed groups in order of precedence; left out: all, in the order of the policy"""
+    operator: bool = True
+    """the operator's zone comes first; false: it is not in this view"""
+    sinkholes: bool = True
+    """the sinkhole zones are in this view"""
+
+
 class Config(Typed):
     """Everything that rpzctl.toml says; `file` is where it was read."""
 
@@ -225,9 +240,26 @@ class Config(Typed):
     watch: Watch = Watch()
     resolver: tuple[AnyResolver, ...] = ()
     group: Mapping[GroupName, Group] = MappingProxyType({})
+    view: tuple[View, ...] = ()
     audit: Audit = Audit()
     metrics: Metrics = Metrics()
     hooks: Hooks = Hooks()
+
+    def agree(self) -> None:
+        """Raise ValueError for views and resolvers that do not go together."""
+        names = [view.name for view in self.view]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"there are two [[view]] of the name {twice!r}")
+        asked = [each.view for each in self.resolver if isinstance(each, BindSettings)]
+        for name in asked:
+            if name and name not in names:
+                raise ValueError(f"[[resolver]] view = {name!r}: there is no such [[view]]")
+        for name in names:
+            if asked and name not in asked:
+                raise ValueError(
+                    f"no [[resolver]] has view = {name!r}: no change would be brought to that view"
+                )
 
     @property
     def repo(self) -> Path:

@@ -52,7 +52,7 @@ def bring(
     """
     try:
         zones = _load(run, served, manifest, drifted, names=names)
-        _prove(run, zones, expect, behind=_rows_in_flight(run, manifest))
+        _prove(run, manifest, zones, expect, behind=_rows_in_flight(run, manifest))
     except BaseException as cause:
         raise _undone(run, good, manifest, cause) from cause
     _settle(run, manifest, good)
@@ -80,7 +80,7 @@ def finish(run: Run, pending: Pending) -> None:
     Meanwhile operators' rules may have been published on top: those stay.
     """
     try:
-        _prove(run, pending.zones, pending.expect)
+        _prove(run, pending.manifest, pending.zones, pending.expect)
     except BaseException as cause:
         with run.store.lock(max(run.wait, _PATIENCE)):
             current = run.store.current() or pending.manifest
@@ -148,15 +148,18 @@ def _load(
 
 def _prove(
     run: Run,
+    manifest: Manifest,
     zones: Mapping[str, ZoneEntry],
     expect: Sequence[Expectation],
     *,
     behind: int = 0,
 ) -> None:
+    order = manifest.policy_zones
     for resolver in run.resolvers:
         feeds = ", after the feed zones of a sync" if behind else ""
-        run.stage(f"waiting until {resolver.title} serves {', '.join(zones) or 'it'}{feeds}")
-        prove(resolver, zones, expect, run.config.sinkhole, behind=behind)
+        own = ", ".join(resolver.policy(list(zones)))
+        run.stage(f"waiting until {resolver.title} serves {own or 'it'}{feeds}")
+        prove(resolver, zones, expect, run.config.sinkhole, order=order, behind=behind)
 
 
 def _rows_in_flight(run: Run, manifest: Manifest) -> int:
@@ -248,7 +251,7 @@ def _undone(
         zones = _load(run, failed, restored)
         shown = restored.policy_zones if everything else (run.config.policy.operator_zone,)
         also = {origin: restored.zones[origin] for origin in shown if origin in restored.zones}
-        _prove(run, {**zones, **also}, [], behind=_rows_in_flight(run, restored))
+        _prove(run, restored, {**zones, **also}, [], behind=_rows_in_flight(run, restored))
         _settle(run, restored, good)
         state += ", and proved live"
     except RpzctlError as second:
@@ -285,7 +288,7 @@ def expectations(
     Where rows changed, of those; where a template or a setting changed, of all that it draws.
     """
     operator = plan.zones[0]
-    redrawn = plan.sinkhole_changed or bool(set(fragments.OF_SINKHOLES) & set(plan.fragments))
+    redrawn = plan.sinkhole_changed or any(map(fragments.names_sinkholes, plan.fragments))
     names = [*plan.sinkholes_added[:SAMPLE], *(made.sinkholes[:SAMPLE] if redrawn else ())]
     found = [Expectation(Question(name), SINKHOLE_ACTION) for name in dict.fromkeys(names)]
     rows = {candidate.origin: candidate.rows for candidate in target.zones}

@@ -126,5 +126,5 @@ def not_live(
             _MEND,
         )
         for zone in entries
-        if (served := serials[zone.origin]) != zone.serial
+        if zone.origin in serials and (served := serials[zone.origin]) != zone.serial
     ]

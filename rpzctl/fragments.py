@@ -10,11 +10,12 @@ more policy zone, in front, so that one comes or goes without a change of config
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from rpzctl import render
+from rpzctl import render, views
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError
 from rpzctl.files import read_text
@@ -33,8 +34,7 @@ FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """the fragments of each kind"""
 ALL = tuple(dict.fromkeys(name for names in FILES.values() for name in names))
-OF_SINKHOLES = ("zones.conf", SINKHOLES)
-"""those that name the sinkhole zones"""
+_OF_VIEW = re.compile(r"(options|zones)\.[A-Za-z0-9_-]+\.conf")
 _TEMPLATES = {
     "options.conf": "bind/options.conf.j2",
     "zones.conf": "bind/zones.conf.j2",
@@ -43,6 +43,23 @@ _TEMPLATES = {
     "knot.lua": "knot/rpz.lua.j2",
     SINKHOLES: "common/sinkholes.rpz.j2",
 }
+
+
+def of_view(name: str) -> tuple[str, str]:
+    """Return the names of the fragments of a view of BIND; of none (empty), the usual two."""
+    return (
+        (f"options.{name}.conf", f"zones.{name}.conf") if name else ("options.conf", "zones.conf")
+    )
+
+
+def is_binds(name: str) -> bool:
+    """Tell whether a fragment is BIND's."""
+    return name in FILES["bind"] or _OF_VIEW.fullmatch(name) is not None
+
+
+def names_sinkholes(name: str) -> bool:
+    """Tell whether a fragment names the sinkhole zones."""
+    return name == SINKHOLES or (is_binds(name) and name.startswith("zones."))
 
 
 def file_of(origin: str) -> str:
@@ -66,7 +83,10 @@ def unbound_names(zones: Sequence[str]) -> dict[str, str]:
 def names(config: Config) -> tuple[str, ...]:
     """Return the names of the fragments that the configured resolvers need."""
     kinds = dict.fromkeys(resolver.kind for resolver in config.resolver) or ("bind",)
-    return tuple(dict.fromkeys(name for kind in FILES if kind in kinds for name in FILES[kind]))
+    found = [name for kind in FILES if kind in kinds for name in FILES[kind]]
+    if "bind" in kinds:
+        found += [name for view in config.view for name in of_view(view.name)]
+    return tuple(dict.fromkeys(found))
 
 
 def drawn(
@@ -107,8 +127,18 @@ def drawn(
         "options": options,
         "soa": config.soa,
     }
+    values["zones.conf"]["shared_in"] = ""
+    templates = dict(_TEMPLATES)
+    holder = views.of_sinkholes(config)
+    for view in config.view:
+        own = views.zones(config, view, zones)
+        for name, usual in zip(of_view(view.name), FILES["bind"], strict=True):
+            templates[name] = _TEMPLATES[usual]
+            values[name] = {**values[usual], "zones": own}
+        values[name]["sinkholes"] = sinkholes if view.sinkholes else ()
+        values[name]["shared_in"] = "" if view.name == holder else holder
     return {
-        name: render.fragment(env, _TEMPLATES[name], **values.get(name, whole))
+        name: render.fragment(env, templates[name], **values.get(name, whole))
         for name in names(config)
     }
 
@@ -118,13 +148,21 @@ def published(folder: Path) -> dict[str, str]:
 
     Raises `RpzctlError` when one is gone that belongs to another that is there.
     """
-    found = {name: text for name in ALL if (text := read_text(folder / name)) is not None}
+    found = {
+        name: text for name in _there(folder) if (text := read_text(folder / name)) is not None
+    }
     kinds = [kind for kind, own in FILES.items() if set(own) - {SINKHOLES} & found.keys()]
     wanted = [name for kind in kinds or ("bind",) for name in FILES[kind]]
     gone = next((name for name in wanted if name not in found), None)
     if gone:
         raise RpzctlError(f"cannot read {folder / gone}: it is gone, or no text")
     return found
+
+
+def _there(folder: Path) -> tuple[str, ...]:
+    """Return the names that fragments in `folder` can have."""
+    views = (path.name for path in folder.glob("*.*.conf") if _OF_VIEW.fullmatch(path.name))
+    return (*ALL, *sorted(views))
 
 
 def changed(old: Path | None, new: Path) -> tuple[str, ...]:
@@ -134,7 +172,7 @@ def changed(old: Path | None, new: Path) -> tuple[str, ...]:
     """
     return tuple(
         name
-        for name in ALL
+        for name in _there(new)
         if (text := read_text(new / name)) is not None
         and (old is None or read_text(old / name) != text)
     )

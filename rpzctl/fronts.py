@@ -76,8 +76,11 @@ def least(run: Run) -> int:
     """Return from how many rows on a zone gets a front.
 
     By default none does where policy zones of others may stand behind ours: a name that a feed took
-    back would pass those, too.
+    back would pass those, too. None ever does where there are views: what a front says of such a
+    name follows from the zones behind, which are others in each.
     """
+    if run.config.view:
+        return 0
     said = run.config.policy.fresh_from
     if said is not None:
         return said

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rpzctl import check, process
 from rpzctl.check import Finding, error
-from rpzctl.fragments import FILES
+from rpzctl.fragments import of_view
 from rpzctl.resolver_settings import (
     AnyResolver,
     BindSettings,
@@ -70,7 +70,7 @@ def unbound_checkconf(
 def not_included(settings: AnyResolver, published: Path) -> list[Finding]:
     """Find fragments that the resolver's configuration does not include, and modules it lacks."""
     if isinstance(settings, BindSettings):
-        names = FILES["bind"]
+        names = of_view(settings.view)
         missing = check.not_included(settings.named_conf, names, published)
         fix = "'rpzctl doctor' says where it goes"
         return [_missing(settings.named_conf, published / name, fix) for name in missing]

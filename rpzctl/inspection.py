@@ -18,6 +18,7 @@ from rpzctl import (
     planning,
     sync,
     times,
+    views,
     whatif,
 )
 from rpzctl.book import Book, read_book
@@ -42,14 +43,20 @@ class ZoneStatus(NamedTuple):
     live: dict[str, int | None]
     """the serial that each resolver serves, None if it is none of those kept; empty when none
     could be asked"""
+    wanted: bool = True
+    """some resolver is to serve it; else it is in no view"""
 
     @property
     def is_live(self) -> bool:
-        """Whether every resolver serves what is published."""
+        """Whether every resolver that is to serve it serves what is published."""
+        if not self.wanted:
+            return True
         return bool(self.live) and all(serial == self.serial for serial in self.live.values())
 
     def live_text(self) -> str:
         """Return it for people."""
+        if not self.wanted:
+            return "in no view"
         if not self.live:
             return "unknown"
         if self.is_live:
@@ -146,7 +153,15 @@ def status(run: Run) -> Status:
         made=current.made if current else None,
         proven_at=run.store.proven_at(),
         zones=tuple(
-            ZoneStatus(e.origin, e.rows, e.serial, e.monitored, live[e.origin]) for e in entries
+            ZoneStatus(
+                e.origin,
+                e.rows,
+                e.serial,
+                e.monitored,
+                live[e.origin],
+                not run.resolvers or any(each.policy([e.origin]) for each in run.resolvers),
+            )
+            for e in entries
         ),
         sinkholes=len(current.sinkholes) if current else 0,
         blocked=sum(rule.verb == "block" for rule in in_force),
@@ -251,6 +266,8 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
             found += _zone(folder, entry)
             for kind in kinds if entry.kind == "policy" else ():
                 found += abilities.of_zone_file(kind, entry.origin, folder / entry.file)
+    rows = {origin: current.zones[origin].rows for origin in current.policy_zones}
+    found += views.findings(run.config, rows)
     return found + _published_fragments(run, current) + _not_live(run, current)
 
 

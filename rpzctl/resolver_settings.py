@@ -6,7 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from rpzctl.typed import Between, Typed
+from rpzctl.typed import Between, Shaped, Typed
+
+VIEW_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,40}"
 
 Port = Annotated[int, Between(1, 65535)]
 Patience = Annotated[float, Between(above=0, most=3600)]
@@ -20,6 +22,8 @@ class ResolverSettings(Typed):
     """address at which it answers queries"""
     port: Port = 53
     """of queries"""
+    source: Address | None = None
+    """address of this machine from which it is asked, where that decides what clients get"""
     timeout: Patience = 10.0
     """seconds until a change of a small zone must be live"""
 
@@ -29,6 +33,9 @@ class BindSettings(ResolverSettings):
 
     kind: Literal["bind"] = "bind"
     """this resolver is BIND"""
+    view: Annotated[str, Shaped(VIEW_NAME)] = ""
+    """the [[view]] that this is about, which must answer questions from `source`; left out: named
+    has no views"""
     rndc_server: Address = IPv4Address("127.0.0.1")
     """address of its control channel"""
     rndc_port: Port = 953

@@ -68,17 +68,19 @@ def ask(
     up: dict[str, bool] = {}
     serials: dict[str, dict[str, int]] = {zone.origin: {} for zone in asked}
     for resolver in run.resolvers:
+        found: dict[str, int | None] = {}
         try:
             found = live_serials(resolver, asked, run.store.kept, patience=0)
+            up[resolver.title] = True
         except RpzctlError:
-            found = {}
-        up[resolver.title] = bool(found)
+            up[resolver.title] = False
         for origin, serial in found.items():
             serials[origin][resolver.title] = serial or 0
     seen = dict(known.zones)
     for zone in asked:
         told = serials[zone.origin]
-        good = all(told.get(resolver.title) == zone.serial for resolver in run.resolvers)
+        serving = [resolver for resolver in run.resolvers if resolver.policy([zone.origin])]
+        good = all(told.get(resolver.title) == zone.serial for resolver in serving)
         before = seen.get(zone.origin, Seen({}))
         seen[zone.origin] = Seen(told, times.show(now) if good else before.good)
     return _of(Served(up, seen), run, zones)

@@ -1,8 +1,8 @@
 """The policy as planned, in files that a query can be held against; nothing is published."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,15 +89,20 @@ def files_of(folder: Path, manifest: Manifest) -> Files:
     return [(folder, manifest.zones[origin]) for origin in manifest.policy_zones]
 
 
-def verdict(run: Run, query: evaluate.Query, *, as_planned: bool) -> evaluate.Verdict:
-    """Return what becomes of `query`. Raises `RpzctlError`."""
+def verdicts(
+    run: Run, query: evaluate.Query, names: Iterable[str], *, as_planned: bool
+) -> dict[str, evaluate.Verdict]:
+    """Return what becomes of `query` in each of the views `names`; "" is the whole policy.
+
+    Raises `RpzctlError`.
+    """
+    policy = planned(run) if as_planned else nullcontext(published(run))
     try:
-        if as_planned:
-            with planned(run) as (files, sinkholes), evaluate.opened_zones(files) as zones:
-                return evaluate.evaluate(zones, sinkholes, query)
-        files, sinkholes = published(run)
-        with evaluate.opened_zones(files) as zones:
-            return evaluate.evaluate(zones, sinkholes, query)
+        with policy as (files, sinkholes), evaluate.opened_zones(files) as zones:
+            return {
+                name: evaluate.evaluate(*cases.in_view(run.config, name, zones, sinkholes), query)
+                for name in names
+            }
     except (OSError, ValueError) as fault:
         raise RpzctlError(
             f"a published file is gone or damaged: {fault}", fix="'rpzctl apply' builds it anew"
@@ -107,12 +112,9 @@ def verdict(run: Run, query: evaluate.Query, *, as_planned: bool) -> evaluate.Ve
 def held(run: Run, path: Path, *, as_planned: bool) -> list[cases.Held]:
     """Return what becomes of each expectation in the file `path`. Raises `RpzctlError`."""
     wanted = cases.load(path)
-    if as_planned:
-        with planned(run) as (files, sinkholes), evaluate.opened_zones(files) as zones:
-            return cases.hold(wanted, zones, sinkholes)
-    files, sinkholes = published(run)
-    with evaluate.opened_zones(files) as zones:
-        return cases.hold(wanted, zones, sinkholes)
+    policy = planned(run) if as_planned else nullcontext(published(run))
+    with policy as (files, sinkholes), evaluate.opened_zones(files) as zones:
+        return cases.hold(run.config, wanted, zones, sinkholes)
 
 
 def findings(run: Run) -> "list[Finding]":

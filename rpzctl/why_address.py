@@ -66,7 +66,7 @@ def why(run: Run, address: Address) -> AddressAnswer:
     query = Query(_ANY, "A" if address.version == 4 else "AAAA", answers=(address,))  # noqa: PLR2004 - of IP
     return AddressAnswer(
         address,
-        whatif.verdict(run, query, as_planned=False),
+        whatif.verdicts(run, query, ("",), as_planned=False)[""],
         tuple(_rules(read_book(run.config.repo), address)),
         tuple(_listed(run, address)),
     )

@@ -71,7 +71,7 @@ def run_of(
     run = Run(
         config=config,
         now=datetime.now(UTC),
-        resolvers=tuple(kinds.of(settings) for settings in config.resolver),
+        resolvers=tuple(kinds.of(config, settings) for settings in config.resolver),
         wait=wait,
         force=force,
         reload=reload,

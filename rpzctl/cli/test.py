@@ -1,5 +1,6 @@
 """test: what the policy would do with a query."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,9 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="NAME[,IP...]", help="A name server of the zone.", show_default=False),
     ] = None,
+    view: Annotated[
+        str | None, typer.Option(metavar="NAME", help="In one view of named; else in each.")
+    ] = None,
     planned: Annotated[
         bool, typer.Option("--planned", help="The policy as apply would publish it.")
     ] = False,
@@ -71,13 +75,27 @@ def simulate(
     from rpzctl import whatif
 
     query = _query(name or "", kind, client, answer or [], ns or [])
-    verdict = whatif.verdict(run, query, as_planned=planned)
-    differ = _live(run, query, verdict) if live else []
+    every = tuple(each.name for each in run.config.view)
+    asked = (view,) if view else every or ("",)
+    verdicts = whatif.verdicts(run, query, {*asked, ""}, as_planned=planned)
+    told = {each: verdicts[each] for each in asked}
+    differ = _live(run, query, told if view else verdicts) if live else []
     if json:
-        value = {"name": query.name, "type": query.type, **verdict.value()}
-        show.document({**value, **({"live": differ} if live else {})})
+        show.document(
+            {
+                "name": query.name,
+                "type": query.type,
+                **(
+                    {"views": {each: told[each].value() for each in told}}
+                    if every and not view
+                    else told[asked[0]].value()
+                ),
+                **({"live": differ} if live else {}),
+            }
+        )
     else:
-        _tell(query, verdict)
+        for each, verdict in told.items():
+            _tell(query, verdict, each)
         for resolver in differ:
             mark = "as the policy says" if resolver["agrees"] else show.paint("differs", "red")
             print(f"  {resolver['resolver']}: {resolver['answer']}: {mark}")
@@ -130,13 +148,16 @@ def _server(text: str) -> "Server":
     return Server(parsed, tuple(_address(each, "--ns") for each in addresses))
 
 
-def _live(run: "Run", query: "Query", verdict: "Verdict") -> list[dict[str, object]]:
-    """Ask each resolver; return what it says, and whether that is what the policy says."""
+def _live(run: "Run", query: "Query", verdicts: Mapping[str, "Verdict"]) -> list[dict[str, object]]:
+    """Ask the resolver of each view; return what it says, and whether the policy says that."""
     from rpzctl.resolvers import Question
     from rpzctl.whatif import agrees
 
     found: list[dict[str, object]] = []
-    for resolver in run.resolvers:
+    for settings, resolver in zip(run.config.resolver, run.resolvers, strict=True):
+        verdict = verdicts.get(getattr(settings, "view", ""))
+        if verdict is None:
+            continue
         [answer] = resolver.ask([Question(query.name, query.type)], 2.0)
         found.append(
             {
@@ -148,11 +169,12 @@ def _live(run: "Run", query: "Query", verdict: "Verdict") -> list[dict[str, obje
     return found
 
 
-def _tell(query: "Query", verdict: "Verdict") -> None:
+def _tell(query: "Query", verdict: "Verdict", view: str) -> None:
     from rpzctl.cases import told
 
     colour = "red" if verdict.blocks else "green"
-    print(f"{query.name} {query.type}: {show.paint(told(verdict), colour)}")
+    where = f" in {view}" if view else ""
+    print(f"{query.name} {query.type}{where}: {show.paint(told(verdict), colour)}")
     for match in verdict.beaten:
         records = ", ".join(match.records)
         print(show.plain(f"  beats {match.zone}: {match.owner} {records}"))
@@ -178,5 +200,6 @@ def _value(held: "Held") -> dict[str, object]:
         "name": held.case.name,
         "expect": held.case.expect,
         "fault": held.fault,
+        **({"view": held.view} if held.view else {}),
         **held.verdict.value(),
     }

@@ -171,9 +171,10 @@ def running_zones(scene: Scene) -> Iterator[Finding]:
     for server in scene.servers:
         status = server.status
         wrong = 0
-        for origin in scene.current.policy_zones:
+        view = ("IN", server.settings.view) if server.settings.view else ()
+        for origin in server.resolver.policy(scene.current.policy_zones):
             entry = scene.current.zones[origin]
-            done = server.rndc("zonestatus", origin)
+            done = server.rndc("zonestatus", origin, *view)
             loaded = _LOADED.search(done.out)
             if "multiple views" in done.said:
                 continue

@@ -6,10 +6,8 @@ from pathlib import Path
 from rpzctl.doctor.finding import Finding, NotLooked, fault, ok, warning
 from rpzctl.doctor.named_conf import Included, NamedConf, View, named, zones
 from rpzctl.doctor.scene import Scene, Server
-from rpzctl.fragments import FILES
+from rpzctl.fragments import of_view
 
-FRAGMENTS = FILES["bind"]
-OPTIONS, ZONES = FRAGMENTS
 LOAD = "then: rndc reconfig"
 
 
@@ -74,20 +72,21 @@ def includes(scene: Scene) -> Iterator[Finding]:
     """
     for server in scene.servers:
         conf = server.conf
-        ours = _ours(scene, conf)
-        missing = [name for name in FRAGMENTS if name not in ours]
+        ours = _ours(scene, server)
+        names = of_view(server.settings.view)
+        missing = [name for name in names if name not in ours]
         if not missing:
             yield ok("both fragments are included", conf.file)
-        if missing and _is_written_out(scene, conf):
+        if missing and not server.settings.view and _is_written_out(scene, conf):
             yield warning(
                 "has the policy zones by other means than the two includes",
                 conf.file,
-                f"include {scene.store.current_link}/{{{','.join(FRAGMENTS)}}} in their place, or "
+                f"include {scene.store.current_link}/{{{','.join(names)}}} in their place, or "
                 "a new zone never becomes live",
             )
             continue
         for name in missing:
-            where, fix = _place_for(scene, conf, name)
+            where, fix = _place_for(scene, server, name)
             yield fault(f"{scene.store.current_link / name} is not included", where, fix)
 
 
@@ -99,21 +98,20 @@ def _is_written_out(scene: Scene, conf: NamedConf) -> bool:
     )
 
 
-def _ours(scene: Scene, conf: NamedConf) -> dict[str, list[Included]]:
-    """Return where each fragment is included."""
+def _ours(scene: Scene, server: Server) -> dict[str, list[Included]]:
+    """Return where each of the server's fragments is included."""
+    names = of_view(server.settings.view)
     found: dict[str, list[Included]] = {}
-    for each in conf.includes():
+    for each in server.conf.includes():
         name = _fragment(scene, each.path)
-        if name:
+        if name in names:
             found.setdefault(name, []).append(each)
     return found
 
 
 def _fragment(scene: Scene, path: Path) -> str | None:
-    """Return which fragment `path` is, through `current` or of a generation."""
+    """Return the name of the fragment at `path`, through `current` or of a generation."""
     link = scene.store.current_link
-    if path.name not in FRAGMENTS:
-        return None
     if path.parent == link:
         return path.name
     home = scene.store.output / "generations"
@@ -121,15 +119,19 @@ def _fragment(scene: Scene, path: Path) -> str | None:
     return path.name if same else None
 
 
-def _place_for(scene: Scene, conf: NamedConf, name: str) -> tuple[str, str]:
+def _place_for(scene: Scene, server: Server, name: str) -> tuple[str, str]:
     """Return where the fragment `name` belongs, and the mend."""
+    conf, own = server.conf, server.settings.view
     line = f'include "{scene.store.current_link / name}";'
-    views = [view for view in conf.views if view.statement]
-    if views and (name == ZONES or conf.options is None):
+    of_zones = name == of_view(own)[1]
+    views = [view for view in conf.views if view.statement and view.name == (own or view.name)]
+    if own and not views:
+        return str(conf.file), f'there is no view "{own}": write it, with {line}'
+    if own or (views and (of_zones or conf.options is None)):
         places = [(v.statement.where, f"inside {v.shown} {{ }}") for v in views if v.statement]
         told = "\n".join(f"{where}, {place}:\n{line}" for where, place in places)
         return places[0][0], f"{told}\n{LOAD}"
-    if name == ZONES:
+    if of_zones:
         local = conf.file.with_name("named.conf.local")
         files = {each.path for each in conf.includes()}
         file = local if local in files else conf.file
@@ -150,29 +152,35 @@ def include_place(scene: Scene) -> Iterator[Finding]:
     """
     for server in scene.servers:
         conf = server.conf
-        ours = _ours(scene, conf)
+        ours = _ours(scene, server)
         if not ours:
             raise NotLooked("there is no include of ours: see 'includes'")
-        found = [finding for name in ours for finding in _misplaced(scene, conf, name, ours[name])]
+        found = [
+            finding for name in ours for finding in _misplaced(scene, server, name, ours[name])
+        ]
         yield from found
         if not found:
             yield ok("the includes stand where they belong", conf.file)
 
 
 def _misplaced(
-    scene: Scene, conf: NamedConf, name: str, places: list[Included]
+    scene: Scene, server: Server, name: str, places: list[Included]
 ) -> Iterator[Finding]:
     link = scene.store.current_link
+    own = server.settings.view
+    usual = {"options", "view"} if name == of_view(own)[0] else {"the top level", "view"}
     seen: set[tuple[str, ...]] = set()
     for place in places:
         around = place.inside[-1] if place.inside else None
         kind = around.name if around else "the top level"
-        wrong = kind not in ({"options", "view"} if name == OPTIONS else {"the top level", "view"})
-        if wrong:
-            _, right = _place_for(scene, conf, name)
+        if kind not in usual:
+            _, right = _place_for(scene, server, name)
             what = f"{name} is included {'in' if around else 'at'} {kind}, where it has no place"
-        elif name == ZONES and conf.has_views and kind != "view":
-            _, right = _place_for(scene, conf, name)
+        elif own and (kind != "view" or not around or own not in around.words):
+            _, right = _place_for(scene, server, name)
+            what = f'{name} is included in {kind}, but it is for the view "{own}"'
+        elif kind == "the top level" and server.conf.has_views:
+            _, right = _place_for(scene, server, name)
             what = f"{name} is included at the top level, but where there are views, zones are "
             what += "inside them"
         elif (kind, *(around.words if around else ())) in seen:
@@ -197,17 +205,34 @@ def view_policy(scene: Scene) -> Iterator[Finding]:
     """
     for server in scene.servers:
         conf = server.included_conf
-        operator = scene.config.policy.operator_zone
-        found = [finding for view in conf.views for finding in _unfiltered(scene, conf, view)]
+        found = [finding for view in conf.views for finding in _unfiltered(scene, server, view)]
+        found += _unnamed(scene, server)
         yield from found
         if not found:
             each = "each view has" if conf.has_views else "named has"
-            yield ok(f"{each} {operator} in its response-policy", conf.file)
+            yield ok(f"{each} its policy zones in its response-policy", conf.file)
 
 
-def _unfiltered(scene: Scene, conf: NamedConf, view: View) -> Iterator[Finding]:
+def _unnamed(scene: Scene, server: Server) -> Iterator[Finding]:
+    """Find that several views have a policy zone, by which rndc cannot tell which one is meant."""
     operator = scene.config.policy.operator_zone
-    link = scene.store.current_link
+    having = [view for view in server.conf.views if operator in zones(view.block)]
+    if len(having) > 1 and not server.settings.view:
+        yield fault(
+            f"{len(having)} views have the policy, and rpzctl.toml names none: no change can be "
+            "brought to them",
+            server.conf.file,
+            f"write into {scene.config.file} a [[view]] and a [[resolver]] for each: docs/views.md",
+        )
+
+
+def _unfiltered(scene: Scene, server: Server, view: View) -> Iterator[Finding]:
+    conf = server.conf
+    configured = {each.name for each in scene.config.view}
+    if server.settings.view and view.name != server.settings.view and view.name in configured:
+        return  # there is another [[resolver]] for it
+    fragments = of_view(view.name if view.name in configured else "")
+    lines = "".join(f'include "{scene.store.current_link / name}";\n' for name in fragments)
     where = view.statement.where if view.statement else str(conf.file)
     policy = conf.setting(view, "response-policy")
     recursion = conf.setting(view, "recursion")
@@ -218,23 +243,24 @@ def _unfiltered(scene: Scene, conf: NamedConf, view: View) -> Iterator[Finding]:
             yield warning(
                 f"{view.shown} has no response-policy: its clients are not protected",
                 where,
-                f'{where}, inside {view.shown} {{ }}:\ninclude "{link / OPTIONS}";\n'
-                f'include "{link / ZONES}";\n{LOAD}',
+                f"{where}, inside {view.shown} {{ }}:\n{lines}{LOAD}",
             )
         return
-    if operator not in zones(policy.block or ()):
-        yield fault(
-            f"the response-policy of {view.shown} does not name {operator}",
-            policy.where,
-            f'in its place, as named takes one for a view:\ninclude "{link / OPTIONS}";\n{LOAD}',
-        )
-        return
+    wanted = server.resolver.policy(scene.current.policy_zones)[:1]
+    if view.name == server.settings.view or not server.settings.view:
+        for first in [each for each in wanted if each not in zones(policy.block or ())]:
+            yield fault(
+                f"the response-policy of {view.shown} does not name {first}",
+                policy.where,
+                f"in its place, as named takes one for a view:\n{lines}{LOAD}",
+            )
+            return
     lacking = [zone for zone in zones(policy.block or ()) if zone not in zones(view.block)]
     if lacking and view.statement:
         yield fault(
             f"{view.shown} does not have the policy zones {', '.join(lacking[:5])}",
             where,
-            f'{where}, inside {view.shown} {{ }}:\ninclude "{link / ZONES}";\n{LOAD}',
+            f"{where}, inside {view.shown} {{ }}:\n{lines}{LOAD}",
         )
 
 

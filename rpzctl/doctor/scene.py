@@ -208,7 +208,7 @@ class Served:
     @property
     def resolver(self) -> Resolver:
         """What brings changes to it and asks it."""
-        return kinds.of(self.settings)
+        return kinds.of(self.scene.config, self.settings)
 
     @property
     def title(self) -> str:

@@ -108,6 +108,16 @@ class Resolver(Protocol):
     def advice(self) -> str:
         """Where to look when it does not take a change."""
 
+    def policy(self, zones: Sequence[str]) -> list[str]:
+        """Return those of the policy zones `zones`, in their order, that it is to serve.
+
+        In the order in which it does.
+        """
+
+    @property
+    def sinkholes(self) -> bool:
+        """Whether it is to serve the sinkhole zones."""
+
     def ready(self) -> None:
         """Raise `RpzctlError` when no change could be brought to it: no tool, no key, no answer."""
 

@@ -5,6 +5,7 @@ import selectors
 import socket
 import time
 from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 import dns.edns
 import dns.exception
@@ -27,8 +28,14 @@ TELLS = "policy zone "
 fragments make resolvers say it that can"""
 
 
-def ask(server: str, port: int, questions: Sequence[Question], timeout: float) -> list[Answer]:
-    """Ask `server` all `questions` and return the answers in their order.
+def ask(
+    server: str,
+    port: int,
+    questions: Sequence[Question],
+    timeout: float,
+    source: IPv4Address | IPv6Address | None = None,
+) -> list[Answer]:
+    """Ask `server`, from the address `source`, all `questions`; return the answers in their order.
 
     A question without an answer is sent again each `RESEND` seconds; after `timeout` seconds it
     counts as not answered. Raises `RpzctlError` when the system cannot send there at all.
@@ -45,11 +52,14 @@ def ask(server: str, port: int, questions: Sequence[Question], timeout: float) -
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock, selectors.DefaultSelector() as poll:
             sock.setblocking(False)
+            if source is not None:
+                sock.bind((str(source), 0))
             sock.connect((server, port))
             poll.register(sock, selectors.EVENT_READ)
             _exchange(sock, poll, waiting, answers, timeout)
     except OSError as fault:
-        raise RpzctlError(f"cannot ask {server} port {port}: {fault.strerror}") from None
+        where = f"{server} port {port}" + (f" from {source}" if source else "")
+        raise RpzctlError(f"cannot ask {where}: {fault.strerror}") from None
     return answers
 
 

@@ -10,9 +10,10 @@ import socket
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rpzctl import process
+from rpzctl import process, views
+from rpzctl.config import Config, View
 from rpzctl.errors import RpzctlError
-from rpzctl.fragments import FILES
+from rpzctl.fragments import is_binds
 from rpzctl.names import printable
 from rpzctl.resolver_settings import BindSettings
 from rpzctl.resolvers import Answer, Change, Marks, Question
@@ -26,11 +27,13 @@ class Bind(NamedTuple):
     """A BIND 9 that this machine controls by rndc."""
 
     settings: BindSettings
+    config: Config
 
     @property
     def title(self) -> str:
         """What to call it in messages."""
-        return f"named at {self.settings.server} port {self.settings.port}"
+        view = f", view {self.settings.view}" if self.settings.view else ""
+        return f"named at {self.settings.server} port {self.settings.port}{view}"
 
     @property
     def timeout(self) -> float:
@@ -46,6 +49,19 @@ class Bind(NamedTuple):
     def advice(self) -> str:
         """Where to look when it does not take a change."""
         return "see named's log; are the two include lines in named.conf?"
+
+    @property
+    def sinkholes(self) -> bool:
+        """Whether the view has the sinkhole zones."""
+        return self._view is None or self._view.sinkholes
+
+    def policy(self, zones: Sequence[str]) -> list[str]:
+        """Return the zones of the view."""
+        return list(zones) if self._view is None else views.zones(self.config, self._view, zones)
+
+    @property
+    def _view(self) -> View | None:
+        return views.of(self.config, self.settings.view) if self.settings.view else None
 
     def ready(self) -> None:
         """Raise `RpzctlError` when rndc, its key or the control channel cannot be used."""
@@ -78,24 +94,33 @@ class Bind(NamedTuple):
 
     def load(self, change: Change) -> None:
         """Make named take `change`: `reconfig` for the set of zones, `reload` for their data."""
-        if change.unknown or set(change.fragments) & set(FILES["bind"]):
+        if change.unknown or any(map(is_binds, change.fragments)):
             self._rndc("reconfig")
-        if len(change.sinkholes) > _ALL_AT_ONCE:
+        view = self.settings.view
+        holds = not view or view == views.of_sinkholes(self.config)
+        sinkholes = change.sinkholes if holds else ()
+        if len(sinkholes) > _ALL_AT_ONCE:
             self._rndc("reload")
             return
-        for zone in (*change.reload, *change.sinkholes):
-            self._rndc("reload", zone)
+        for zone in (*self.policy(change.reload), *sinkholes):
+            self._rndc("reload", *self._zone(zone))
+
+    def _zone(self, zone: str) -> list[str]:
+        """Return how rndc is told of a zone."""
+        return [zone, "IN", self.settings.view] if self.settings.view else [zone]
 
     def _rndc(self, *command: str) -> None:
         s = self.settings
         argv = ["rndc", "-s", str(s.rndc_server), "-p", str(s.rndc_port), "-k", str(s.rndc_key)]
         done = process.run([*argv, *command], timeout=s.rndc_timeout)
         if done.status != 0:
+            fix = None
+            if "failed: not found" in done.said:
+                fix = "are the two include lines in named.conf? 'rpzctl init' prints them"
+            elif "multiple views" in done.said:
+                fix = "name the views by [[view]] in rpzctl.toml: docs/views.md"
             raise RpzctlError(
-                f"rndc {' '.join(command)} failed: {printable(done.said, 300)}",
-                fix="are the two include lines in named.conf? 'rpzctl init' prints them"
-                if "failed: not found" in done.said
-                else None,
+                f"rndc {' '.join(command)} failed: {printable(done.said, 300)}", fix=fix
             )
 
     def loaded(self, zones: Sequence[str]) -> dict[str, int | None]:
@@ -105,7 +130,7 @@ class Bind(NamedTuple):
     def _serial(self, zone: str) -> int | None:
         s = self.settings
         argv = ["rndc", "-s", str(s.rndc_server), "-p", str(s.rndc_port), "-k", str(s.rndc_key)]
-        done = process.run([*argv, "zonestatus", zone], timeout=s.rndc_timeout)
+        done = process.run([*argv, "zonestatus", *self._zone(zone)], timeout=s.rndc_timeout)
         found = re.search(r"^serial: ([0-9]+)$", done.out, re.MULTILINE)
         return int(found[1]) if found else None
 
@@ -113,4 +138,5 @@ class Bind(NamedTuple):
         """Return named's answers, in the order of the questions."""
         from rpzctl.resolvers.ask import ask
 
-        return ask(str(self.settings.server), self.settings.port, questions, timeout)
+        s = self.settings
+        return ask(str(s.server), s.port, questions, timeout, s.source)

@@ -1,5 +1,6 @@
 """The kinds of resolvers: from settings to what brings changes and asks."""
 
+from rpzctl.config import Config
 from rpzctl.resolver_settings import (
     AnyResolver,
     BindSettings,
@@ -9,12 +10,12 @@ from rpzctl.resolver_settings import (
 from rpzctl.resolvers import Resolver
 
 
-def of(settings: AnyResolver) -> Resolver:
-    """Return the resolver that `settings` speak of."""
+def of(config: Config, settings: AnyResolver) -> Resolver:
+    """Return the resolver of `config` that `settings` speak of."""
     if isinstance(settings, BindSettings):
         from rpzctl.resolvers.bind import Bind
 
-        return Bind(settings)
+        return Bind(settings, config)
     if isinstance(settings, UnboundSettings):
         from rpzctl.resolvers.unbound import Unbound
 

@@ -48,6 +48,15 @@ class Knot(NamedTuple):
         """Where to look when it does not take a change."""
         return "see its log; is the dofile line in kresd.conf, and kresd restarted since?"
 
+    @property
+    def sinkholes(self) -> bool:
+        """It serves the sinkhole zones."""
+        return True
+
+    def policy(self, zones: Sequence[str]) -> list[str]:
+        """Return all: it serves them in their order."""
+        return list(zones)
+
     def ready(self) -> None:
         """Raise `RpzctlError` when a process cannot be told, or does not know the fragment."""
         for path in self._sockets():
@@ -120,4 +129,5 @@ class Knot(NamedTuple):
         """Return its answers, in the order of the questions."""
         from rpzctl.resolvers.ask import ask
 
-        return ask(str(self.settings.server), self.settings.port, questions, timeout)
+        s = self.settings
+        return ask(str(s.server), s.port, questions, timeout, s.source)

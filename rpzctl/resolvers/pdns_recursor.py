@@ -44,6 +44,15 @@ class PdnsRecursor(NamedTuple):
             "see its log; are lua-config-file and extended-resolution-errors=yes in recursor.conf?"
         )
 
+    @property
+    def sinkholes(self) -> bool:
+        """It serves the sinkhole zones."""
+        return True
+
+    def policy(self, zones: Sequence[str]) -> list[str]:
+        """Return all: it serves them in their order."""
+        return list(zones)
+
     def ready(self) -> None:
         """Raise `RpzctlError` when rec_control or the control socket cannot be used."""
         if process.find("rec_control") is None:
@@ -89,4 +98,5 @@ class PdnsRecursor(NamedTuple):
         """Return its answers, in the order of the questions."""
         from rpzctl.resolvers.ask import ask
 
-        return ask(str(self.settings.server), self.settings.port, questions, timeout)
+        s = self.settings
+        return ask(str(s.server), s.port, questions, timeout, s.source)

@@ -46,6 +46,15 @@ class Unbound(NamedTuple):
             "module-config?"
         )
 
+    @property
+    def sinkholes(self) -> bool:
+        """It serves the sinkhole zones."""
+        return True
+
+    def policy(self, zones: Sequence[str]) -> list[str]:
+        """Return all: it serves them in their order."""
+        return list(zones)
+
     def ready(self) -> None:
         """Raise `RpzctlError` when unbound-control, its keys or the channel cannot be used."""
         if process.find("unbound-control") is None:
@@ -98,4 +107,5 @@ class Unbound(NamedTuple):
         """Return Unbound's answers, in the order of the questions."""
         from rpzctl.resolvers.ask import ask
 
-        return ask(str(self.settings.server), self.settings.port, questions, timeout)
+        s = self.settings
+        return ask(str(s.server), s.port, questions, timeout, s.source)

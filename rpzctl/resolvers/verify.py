@@ -179,14 +179,42 @@ def _seen(resolver: Resolver, zones: Iterable[ZoneEntry]) -> dict[str, _Seen]:
     return found
 
 
+def _of(resolver: Resolver, zones: Sequence[ZoneEntry]) -> list[ZoneEntry]:
+    """Return those of `zones` that the resolver is to serve."""
+    own = set(resolver.policy([zone.origin for zone in zones]))
+    return [zone for zone in zones if zone.origin in own]
+
+
+def _own(
+    resolver: Resolver, order: Sequence[str], expectations: Sequence[Expectation]
+) -> list[Expectation]:
+    """Return what of `expectations` is about the resolver, its zones in its own order.
+
+    `order` are all policy zones in theirs.
+    """
+    own = resolver.policy(order)
+    found = []
+    for each in expectations:
+        if not each.zones:
+            if resolver.sinkholes:
+                found.append(each)
+        elif each.action is None:
+            found.append(each._replace(zones=tuple(z for z in own if z in each.zones)))
+        elif each.zones[-1] in own:
+            upto = own.index(each.zones[-1]) + 1
+            found.append(each._replace(zones=tuple(own[:upto])))
+    return found
+
+
 def serves(
     resolver: Resolver, zones: Sequence[ZoneEntry], *, patience: float = _ALIVE
 ) -> dict[str, bool]:
     """Return for each of the policy zones `zones` whether the resolver serves it as published.
 
-    One that is silent is asked again for `patience` seconds. Raises `RpzctlError` when it answers
-    nothing at all.
+    Of those that it is to serve. One that is silent is asked again for `patience` seconds. Raises
+    `RpzctlError` when it answers nothing at all.
     """
+    zones = _of(resolver, zones)
     seen = _seen(resolver, zones)
     live = {zone.origin: seen[zone.origin].live for zone in zones}
     if not any(live.values()):
@@ -210,9 +238,11 @@ def live_serials(
 ) -> dict[str, int | None]:
     """Return for each policy zone which serial the resolver serves: as published, or an older one.
 
+    Of those that it is to serve.
     The canaries of all generations that are kept are asked for; None: it answers none of them.
     `patience` as for `serves`. Raises `RpzctlError` when the resolver answers nothing at all.
     """
+    zones = _of(resolver, zones)
     live = serves(resolver, zones, patience=patience)
     found: dict[str, int | None] = {zone.origin: None for zone in zones}
     found.update({zone.origin: zone.serial for zone in zones if live[zone.origin]})
@@ -240,18 +270,21 @@ def prove(
     expectations: Sequence[Expectation],
     sinkhole: Sinkhole,
     *,
+    order: Sequence[str],
     behind: int = 0,
     now: Callable[[], float] = time.monotonic,
 ) -> None:
     """Return when `zones` are live and the answers are as planned; raise `NotLive` otherwise.
 
-    The time allowed grows with the rows of all zones, which are loaded one after the other, and
-    with those that the resolver was told to load before (`behind`).
+    `order` are all policy zones in order. Of them and of `expectations` counts what the resolver is
+    to serve. The time allowed grows with the rows of all zones, which are loaded one after the
+    other, and with those that the resolver was told to load before (`behind`).
     """
     rows = behind + sum(zone.rows for zone in zones.values())
     limit = resolver.timeout + rows / _LARGE
     deadline = now() + limit
-    waiting = dict(zones)
+    waiting = {zone.origin: zone for zone in _of(resolver, list(zones.values()))}
+    expectations = _own(resolver, order, expectations)
     while waiting:
         got = _seen(resolver, waiting.values())
         waiting = {o: zone for o, zone in waiting.items() if not got[o].live}

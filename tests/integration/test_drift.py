@@ -20,7 +20,7 @@ Hand = Callable[[Site], object]
 
 def run_of(site: Site) -> Run:
     made = config.load(site.config)
-    return Run(made, datetime.now(UTC), tuple(kinds.of(each) for each in made.resolver))
+    return Run(made, datetime.now(UTC), tuple(kinds.of(made, each) for each in made.resolver))
 
 
 def problems(site: Site) -> list[str]:

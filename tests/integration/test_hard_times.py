@@ -217,7 +217,7 @@ def test_a_clock_that_is_set_back_a_day_loses_nothing(site: Site) -> None:
     site.ok("sync")
     before = (site.serial(), site.serial("malware.rpz"))
     settings = config.load(site.config)
-    resolvers = tuple(kinds.of(each) for each in settings.resolver)
+    resolvers = tuple(kinds.of(settings, each) for each in settings.resolver)
     run = Run(settings, datetime.now(UTC) - timedelta(days=1), resolvers)
     feed.write_bytes(b"0.0.0.0 b.bad.example\n")
     with site.block_list.open("a") as file:
