@@ -109,6 +109,8 @@ class Answer(NamedTuple):
     gone: tuple[tuple[str, ledger.Gone], ...] = ()
     """names that feeds of a zone listed once, with the zone"""
     notes: tuple[str, ...] = ()
+    views: tuple[tuple[str, str], ...] = ()
+    """each view of named, and what becomes of the name there"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -131,6 +133,7 @@ class Answer(NamedTuple):
                 for zone, each in self.gone
             ],
             "notes": list(self.notes),
+            **({"views": dict(self.views)} if self.views else {}),
         }
 
 
@@ -167,8 +170,18 @@ def why(run: Run, name: Domain, *, lines: bool = False) -> Answer:
         excepted=excepted,
         gone=tuple(_gone(run, base, name)),
         notes=tuple(notes),
+        views=tuple(_views(run, name)),
     )
     return _decided(run, base, _placed(answer, lines=lines))
+
+
+def _views(run: Run, name: Domain) -> Iterator[tuple[str, str]]:
+    names = [view.name for view in run.config.view]
+    if names:
+        from rpzctl import cases, evaluate, whatif
+
+        verdicts = whatif.verdicts(run, evaluate.Query(name), names, as_planned=False)
+        yield from ((view, cases.told(verdict)) for view, verdict in verdicts.items())
 
 
 def _placed(answer: Answer, *, lines: bool) -> Answer:

@@ -72,27 +72,26 @@ def simulate(
     if file is not None:
         _cases(run, Path(file), planned=planned, as_json=json)
         return
+    query = _query(name or "", kind, client, answer or [], ns or [])
+    _one(run, query, view, planned=planned, live=live, as_json=json)
+
+
+def _one(
+    run: "Run", query: "Query", view: str | None, *, planned: bool, live: bool, as_json: bool
+) -> None:
+    """Tell what becomes of one query: in a view, or in each."""
     from rpzctl import whatif
 
-    query = _query(name or "", kind, client, answer or [], ns or [])
     every = tuple(each.name for each in run.config.view)
     asked = (view,) if view else every or ("",)
-    verdicts = whatif.verdicts(run, query, {*asked, ""}, as_planned=planned)
+    verdicts = whatif.verdicts(run, query, dict.fromkeys((*asked, "")), as_planned=planned)
     told = {each: verdicts[each] for each in asked}
     differ = _live(run, query, told if view else verdicts) if live else []
-    if json:
-        show.document(
-            {
-                "name": query.name,
-                "type": query.type,
-                **(
-                    {"views": {each: told[each].value() for each in told}}
-                    if every and not view
-                    else told[asked[0]].value()
-                ),
-                **({"live": differ} if live else {}),
-            }
-        )
+    if as_json:
+        each_view = {"views": {each: told[each].value() for each in told}}
+        value = told[asked[0]].value() if view or not every else each_view
+        more = {"live": differ} if live else {}
+        show.document({"name": query.name, "type": query.type, **value, **more})
     else:
         for each, verdict in told.items():
             _tell(query, verdict, each)

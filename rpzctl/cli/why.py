@@ -96,6 +96,8 @@ def _tell(answer: "Answer") -> None:
     by = f" by {answer.zone}: {answer.owner} {answer.action}" if answer.zone else ""
     verdict = "neither blocked nor allowed" if answer.verdict == "neither" else answer.verdict
     print(f"{answer.name} is {show.paint(verdict, _COLOURS[answer.verdict])}{by}")
+    for view, told in answer.views:
+        print(f"  in {view}: {told}")
     for where, rule in answer.rules:
         print(f"  rule {rule.verb} {rule.line()}  ({where})")
     for each in answer.listed:

@@ -149,6 +149,9 @@ def test_what_a_query_meets_in_each_view(viewed: Site) -> None:
     assert one["match"]["zone"] == "games.rpz"
     assert len(one["live"]) == 1
     assert "in servers: not rewritten" in viewed.ok("test", "both.example").stdout
+    why = viewed.ok("why", "both.example")
+    assert "in guests: nodata by games.rpz: both.example" in why.stdout
+    assert "in servers: not rewritten" in why.stdout
     nobody = viewed.cli("test", "both.example", "--view", "nobody")
     assert nobody.status == 2
     assert "there is guests" in nobody.stderr
