@@ -7,7 +7,7 @@ first zone with such rules on it does so for each zone behind it (BIND ARM, qnam
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rpzctl import __version__, copies, feed_groups, ledger, network_guards, render
 from rpzctl.catalogue import Feed
@@ -30,12 +30,20 @@ def origin_of(origin: str) -> Domain:
     return Domain(f"answers.{origin}")
 
 
-def zones(work: Work, groups: Sequence[Group]) -> tuple[Candidate, ...]:
+def zones(
+    work: Work, groups: Sequence[Group], apart: Mapping[str, tuple[Candidate, ...]]
+) -> tuple[Candidate, ...]:
     """Return the zones of the groups whose feeds list networks, in the groups' order.
 
-    One made of what is as it was before is kept. Raises `RpzctlError`, `UsageFault`.
+    Those of groups whose feeds say their actions are made already, and are in `apart`. One made of
+    what is as it was before is kept. Raises `RpzctlError`, `UsageFault`.
     """
-    return tuple(found for group in groups for found in _zone(work, group))
+    config = work.run.config
+    return tuple(
+        found
+        for group in groups
+        for found in (apart[group.name] if config.is_given(group.name) else _zone(work, group))
+    )
 
 
 def _zone(work: Work, group: Group) -> Iterator[Candidate]:

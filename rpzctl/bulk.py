@@ -17,6 +17,7 @@ from rpzctl import (
     copies,
     feed_groups,
     fronts,
+    given,
     ledger,
     ledger_writing,
     planning,
@@ -24,9 +25,9 @@ from rpzctl import (
 )
 from rpzctl.catalogue import Feed
 from rpzctl.config import Config
-from rpzctl.errors import RpzctlError, UsageFault
+from rpzctl.errors import RpzctlError
 from rpzctl.feed_groups import Group
-from rpzctl.files import file_digest, to_disk
+from rpzctl.files import to_disk
 from rpzctl.ledger import Head, Page
 from rpzctl.ledger_writing import Drawn
 from rpzctl.manifest import Manifest, ZoneEntry, digest_of
@@ -63,9 +64,10 @@ def zones(run: Run, base: Manifest | None, feeds: Mapping[str, Feed]) -> Zones:
         speaking = tuple(candidate for candidate in behind if not candidate.monitored)
         made.insert(0, _zones_of(work, group, speaking))
         behind = (*made[0].candidates, *behind)
+    apart = {group.name: each.answers for group, each in zip(known, made, strict=True)}
     told = (warning for group in known for warning in group.warnings)
     return Zones(
-        candidates=(*behind, *answers.zones(work, known)),
+        candidates=(*behind, *answers.zones(work, known, apart)),
         reports=tuple(report for each in made for report in each.reports),
         pages=tuple(each.page for each in made if each.page),
         warnings=(*told, *(warning for each in made for warning in each.warnings)),
@@ -74,6 +76,8 @@ def zones(run: Run, base: Manifest | None, feeds: Mapping[str, Feed]) -> Zones:
 
 def _zones_of(work: Work, group: Group, behind: tuple[Candidate, ...]) -> Became:
     config, base = work.run.config, work.base
+    if config.is_given(group.name):
+        return given.zones(work, group)
     origin = config.origin(group.name)
     there = [z for z in (front_of(origin), origin) if base and z in base.zones]
     kept = tuple(Candidate(each, kept=base.zones[each]) for each in there) if base else ()
@@ -146,8 +150,9 @@ def keep_ledgers(run: Run, made: Zones, drawn: Callable[[], Mapping[str, Drawn]]
 
     Returns what went wrong: the policy is live by now, and only `why` knows less.
     """
-    folder = ledgers(run.config)
-    origins = {candidate.origin for candidate in made.candidates}
+    config, folder = run.config, ledgers(run.config)
+    told = {config.origin(name) for name in config.group if config.is_given(name)}
+    origins = {candidate.origin for candidate in made.candidates} - told
     try:
         ready = drawn()
         for page in made.pages:
@@ -177,24 +182,10 @@ def _settings(config: Config, group: Group, drawn: render.Drawn, work: Work) -> 
         [(feed.name, read_as(feed), feed.subdomains, feed.kind) for feed, _ in group.feeds],
         drawn.frame,
         [(str(action), shape) for action, shape in drawn.shapes.items()],
-        judges_digest(config),
+        planning.judges_digest(config),
         [(name, digest(text)) for name, text in work.excepted.items()],
         settings.min_feeds if settings else 1,
         work.fronts.least,
-    )
-
-
-def judges_digest(config: Config) -> str:
-    """Return a digest of what feeds are held against. Raises `UsageFault`."""
-    tops = planning.top_sites_file(config)
-    try:
-        top_sites = file_digest(tops) if tops else ""
-    except OSError as fault:
-        raise UsageFault(f"guards.top_sites: cannot read {tops}: {fault.strerror}") from None
-    return digest_of(
-        sorted(planning.protected(config).names),
-        digest(planning.suffix_list(config).text),
-        top_sites,
     )
 
 

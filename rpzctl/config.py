@@ -19,6 +19,8 @@ from rpzctl.resolver_settings import VIEW_NAME, AnyResolver, BindSettings
 from rpzctl.rpz import Action, parse_action
 from rpzctl.typed import Between, Faults, Shaped, Typed
 
+GIVEN = "given"
+"""in place of the action of a group: that which its feeds say"""
 FILE_NAME = "rpzctl.toml"
 SYSTEM_FILE = Path("/etc/rpzctl") / FILE_NAME
 
@@ -33,6 +35,10 @@ def _domain(text: str) -> Domain:
 def _action_text(text: str) -> str:
     parse_action(text)
     return text
+
+
+def _group_action(text: str) -> str:
+    return text if text == GIVEN else _action_text(text)
 
 
 def _one_line(text: str) -> str:
@@ -51,6 +57,7 @@ def _network(text: str) -> str:
 Name = Annotated[str, _domain]
 Network = Annotated[str, _network]
 ActionText = Annotated[str, _action_text]
+GroupAction = Annotated[str, _group_action]
 Line = Annotated[str, _one_line]
 Seconds = Annotated[int, Between(0, 2**31 - 1)]
 ViewName = Annotated[str, Shaped(VIEW_NAME)]
@@ -200,8 +207,9 @@ class Watch(Typed):
 class Group(Typed):
     """One feed group, one policy zone."""
 
-    action: ActionText = "nxdomain"
-    """what its zone does to each name: nxdomain, nodata, drop, tcp-only, sinkhole, cname:TARGET"""
+    action: GroupAction = "nxdomain"
+    """what its zone does to each name: nxdomain, nodata, drop, tcp-only, sinkhole, cname:TARGET;
+    given: what its feeds say, all of the format rpz, each trigger and action. See docs/feeds.md"""
     min_feeds: Annotated[int, Between(1, 64)] = 1
     """how many of its feeds must list a name before it is blocked"""
     mode: Literal["enforce", "monitor"] = "enforce"
@@ -211,6 +219,11 @@ class Group(Typed):
     """whether named logs its rewrites; else as `policy.log` says"""
     max_policy_ttl: Seconds | None = None
     """the longest that clients of named may keep its answers; else `soa.ttl`"""
+
+    def agree(self) -> None:
+        """Raise ValueError for keys that do not go together."""
+        if self.action == GIVEN and self.min_feeds > 1:
+            raise ValueError("min_feeds counts names, which action = 'given' does not")
 
 
 class View(Typed):
@@ -280,6 +293,10 @@ class Config(Typed):
     def action(self) -> Action:
         """The action of a block that names none."""
         return parse_action(self.policy.action)
+
+    def is_given(self, group: str) -> bool:
+        """Tell whether a feed group's zone does what its feeds say."""
+        return self.group.get(group, Group()).action == GIVEN
 
     def group_action(self, group: str) -> Action:
         """Return the action of a feed group's zone."""

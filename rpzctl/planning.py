@@ -1,5 +1,6 @@
 """From rules and feeds to the policy as it should be, and to the plan that leads there."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from rpzctl.book import Book, read_book
 from rpzctl.build import Target
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
-from rpzctl.files import read_text
+from rpzctl.files import file_digest, read_text
 from rpzctl.manifest import Manifest, digest_of
 from rpzctl.names import Domain
 from rpzctl.plan import NOTHING, Candidate, Plan, ZoneChange, zone_change
@@ -186,6 +187,20 @@ def top_sites_file(config: Config) -> Path | None:
     if path is not None:
         return config.repo / path
     return shipped.top_sites() if config.guards.shipped else None
+
+
+def judges_digest(config: Config) -> str:
+    """Return a digest of what feeds are held against. Raises `UsageFault`."""
+    tops = top_sites_file(config)
+    try:
+        top_sites = file_digest(tops) if tops else ""
+    except OSError as fault:
+        raise UsageFault(f"guards.top_sites: cannot read {tops}: {fault.strerror}") from None
+    return digest_of(
+        sorted(protected(config).names),
+        hashlib.sha256(suffix_list(config).text).hexdigest(),
+        top_sites,
+    )
 
 
 def plan_only(run: Run, feeds: Feeds | None) -> Plan:

@@ -31,7 +31,7 @@ def parse(text: str) -> tuple[str, ...]:
     parts = [part.strip() for part in _PARTS.findall(text)]
     if "".join(_PARTS.sub("", text)).replace(";", "").strip():
         raise ValueError(f"{printable(text, 60)!r}: a quotation mark does not close")
-    found = sorted({_record(part) for part in parts if part})
+    found = sorted({record(part) for part in parts if part})
     if not found:
         raise ValueError("has no record; give one such as 'A 192.0.2.1'")
     if len(found) > MOST:
@@ -39,7 +39,8 @@ def parse(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _record(text: str) -> str:
+def record(text: str) -> str:
+    """Return the record of `text`, type and data, in dnspython's form. Raises ValueError."""
     import dns.exception
     import dns.name
     import dns.rdata
@@ -64,7 +65,7 @@ def _record(text: str) -> str:
         )
     except (dns.exception.DNSException, ValueError, OSError) as fault:
         raise ValueError(f"{shown!r}: {printable(str(fault), 100)}") from None
-    record = f"{name} {rdata.to_text()}"
-    if len(record) > LONGEST:
+    made = f"{name} {rdata.to_text()}"
+    if len(made) > LONGEST:
         raise ValueError(f"{shown!r} is longer than {LONGEST} octets")
-    return record
+    return made

@@ -103,6 +103,8 @@ class Became(NamedTuple):
     page: Page | FreshPage | None = None
     reports: tuple[Report, ...] = ()
     warnings: tuple[str, ...] = ()
+    answers: tuple[Candidate, ...] = ()
+    """a zone that stands behind those of all groups"""
 
 
 def ledgers(config: Config) -> Path:

@@ -19,18 +19,18 @@ name = "rpz"
 summary = "a response policy zone: owner CNAME . and other actions, one record a line"
 _EXACT, _BELOW = BITS[Scope.EXACT], BITS[Scope.BELOW]
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
-_NUMBERS = re.compile(r"\(?\s*(?:[0-9]+[smhdw]?(?:\s+|\)|\Z))*\s*\)?\Z", re.IGNORECASE)
+NUMBERS = re.compile(r"\(?\s*(?:[0-9]+[smhdw]?(?:\s+|\)|\Z))*\s*\)?\Z", re.IGNORECASE)
 _CLASSES = frozenset({"IN", "CH", "HS"})
 _BLOCKS = frozenset({".", "*.", "rpz-drop.", "rpz-tcp-only."})
 _NOWHERE = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104 - values in such files
-_FRAME = frozenset(
+FRAME = frozenset(
     ["SOA", "NS", "DNAME", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "DS", "ZONEMD"]
 )
 """records that are no rules"""
 _RULES = frozenset({"CNAME", "A", "AAAA"})
 _OTHERS = frozenset({"TXT", "MX", "SRV", "PTR", "CAA", "HTTPS", "SVCB"})
 _TTL = re.compile(r"[0-9]+(?:[smhdw][0-9]+)*[smhdw]?\Z", re.IGNORECASE)
-_INHERITED = ""
+INHERITED = ""
 """owner of a record that has none of its own"""
 _SOA = re.compile(
     rb"^([^\s;$]+)[ \t]+(?:[0-9]+[ \t]+)?(?:IN[ \t]+)?(?:SOA|NS)[ \t]", re.MULTILINE | re.IGNORECASE
@@ -44,8 +44,6 @@ _TRIGGERS = {
 
 def read(data: bytes, options: Options) -> Parsed:
     """Read a feed that is a response policy zone."""
-    apex = next((m[1] for m in _SOA.finditer(data[: 1 << 16]) if m[1] != b"@"), b"")
-    origin = apex.decode("ascii", errors="replace").lower() if apex.endswith(b".") else ""
     form = LineFormat(
         name=name,
         summary=summary,
@@ -55,30 +53,43 @@ def read(data: bytes, options: Options) -> Parsed:
             Shape("*.", " IN CNAME .", _BELOW),
             Shape("", " IN CNAME .", _EXACT),
         ),
-        odd=partial(_odd, origin),
+        odd=partial(_odd, origin_of(data)),
         special=r"\.rpz[.-](?:ip|nsip|client-ip|nsdname)$",
     )
     return form.read(data, options)
 
 
+def origin_of(data: bytes) -> str:
+    """Return the origin of a zone whose SOA or NS has an absolute owner; empty: none has."""
+    apex = next((m[1] for m in _SOA.finditer(data[: 1 << 16]) if m[1] != b"@"), b"")
+    return apex.decode("ascii", errors="replace").lower() if apex.endswith(b".") else ""
+
+
 def _odd(origin: str, line: str, _: Options) -> Line:
-    text = line if '"' in line and line[0] != ";" else line.partition(";")[0].strip()
+    text = bare(line)
     words = text.split()
-    if not words or words[0].upper() == "$TTL" or _NUMBERS.match(text):
-        return COMMENT  # also: the numbers of a SOA record that spans lines
+    if not words:
+        return COMMENT
     if text.startswith("$"):
         return Line(reason="is a directive, which a feed may not give")
-    owner, kind, rdata = _record(words)
-    if kind in _FRAME:
+    owner, kind, rdata = record(words)
+    if kind in FRAME:
         return COMMENT
     if kind is None:
         return Line(reason="is not a record of one line")
     return _owned(origin, owner.lower(), kind, rdata)
 
 
+def bare(line: str) -> str:
+    """Return a line without its comment; empty also for $TTL, and for the numbers of a SOA."""
+    text = line if '"' in line and line[0] != ";" else line.partition(";")[0].strip()
+    is_frame = text.partition(" ")[0].upper() == "$TTL" or NUMBERS.match(text)
+    return "" if is_frame else text
+
+
 def _owned(origin: str, owner: str, kind: str, rdata: list[str]) -> Line:
     """Return what a record comes to whose owner may be that of the one before, or absolute."""
-    if owner == _INHERITED:
+    if owner == INHERITED:
         if kind in _RULES:
             return Line(reason="has no owner of its own")
         return Line(skipped="a redirect or local data")
@@ -89,10 +100,10 @@ def _owned(origin: str, owner: str, kind: str, rdata: list[str]) -> Line:
     return _rule(owner, kind, rdata)
 
 
-def _record(words: list[str]) -> tuple[str, str | None, list[str]]:
+def record(words: list[str]) -> tuple[str, str | None, list[str]]:
     """Return owner, type and data of a record; TTL and class may stand between."""
     if _inherits(words):
-        words = [_INHERITED, *words]
+        words = [INHERITED, *words]
     rest = words[1:]
     while rest and (_TTL.match(rest[0]) or rest[0].upper() in _CLASSES):
         rest = rest[1:]
@@ -111,7 +122,7 @@ def _inherits(words: list[str]) -> bool:
     if first in _CLASSES or _TTL.match(first):
         return True
     after = words[1].upper() if len(words) > 1 else ""
-    known = _FRAME | _RULES | _OTHERS
+    known = FRAME | _RULES | _OTHERS
     return first in known and not (after in known | _CLASSES or _TTL.match(after))
 
 
@@ -140,7 +151,7 @@ def _answer(owner: str, *, allow: bool) -> Line:
     """Return what a rule on the addresses of answers comes to."""
     if owner.endswith(".rpz.ip"):
         return Line(reason="ends with .rpz.ip, which never matches; .rpz-ip is meant")
-    net = _address(owner.removesuffix(".rpz-ip"))
+    net = address(owner.removesuffix(".rpz-ip"))
     if net is None:
         return Line(reason="is no address of a policy zone")
     return Line(skipped="an address that is excepted") if allow else Line(networks=(net,))
@@ -155,7 +166,7 @@ def _name(text: str, scope: int, *, allow: bool) -> Line:
         return Line(reason=f"the owner {fault}")
 
 
-def _address(owner: str) -> str | None:
+def address(owner: str) -> str | None:
     """Return the network of ``32.1.2.0.192`` or ``128.2.zz.3.2.2001`` (RPZ draft, 4.1.1)."""
     length, *labels = owner.split(".")
     labels.reverse()

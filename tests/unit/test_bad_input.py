@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rpzctl import bulk, catalogue, config, definitions, guards, planning, reading, suffixes
+from rpzctl import catalogue, config, definitions, guards, planning, reading, suffixes
 from rpzctl.catalogue import Feed
 from rpzctl.cli import show
 from rpzctl.config import Config
@@ -114,7 +114,7 @@ def test_a_list_of_the_guards_that_is_not_there_is_told(
     (tmp_path / "folder").mkdir()
     made = settings(tmp_path, f'[guards]\n{key} = "{what}"\n')
     with pytest.raises(UsageFault, match=rf"guards\.{key}: .*{what}"):
-        bulk.judges_digest(made)
+        planning.judges_digest(made)
 
 
 def test_a_public_suffix_list_that_is_no_text_is_told(tmp_path: Path) -> None:
