@@ -145,10 +145,11 @@ def evaluate(zones: Sequence[Zone], sinkholes: Sequence[str], query: Query) -> V
     found = [match for zone in zones for match in _matches(zone, query)]
     places = {zone.origin: place for place, zone in enumerate(zones)}
     found.sort(key=lambda match: (places[match.zone], _RANK[match.trigger]))
-    return _verdict(query, sinkholes, found)
+    return decided(query, sinkholes, found)
 
 
-def _verdict(query: Query, sinkholes: Sequence[str], found: Sequence[Match]) -> Verdict:
+def decided(query: Query, sinkholes: Sequence[str], found: Sequence[Match]) -> Verdict:
+    """Return what becomes of `query`: of the triggers `found` that it meets the first decides."""
     zone = next((name for name in sinkholes if is_within(query.name, name)), None)
     if not found:
         return Verdict("not rewritten", sinkhole=zone)

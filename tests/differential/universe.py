@@ -1,8 +1,8 @@
 """A small internet for differential tests: an authoritative server, and resolvers that ask it.
 
-Ten domains below ``test``, each with a name server of its own name and address, served by one named
-on addresses of 127.0.8.0/24, port 53: a resolver finds them from the root, so that rules on answers
-and name servers work as they do in the wild.
+Eight domains below ``net``, each with a name server of its own name and address, served by one
+named, port 53: a resolver is referred to them by the root, which has an address of its own, so that
+rules on answers and name servers work as they do in the wild.
 """
 
 import random
@@ -10,13 +10,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
+from rpzctl import policy
 from rpzctl.evaluate import Address, Query, Server
 from rpzctl.names import Domain
 from rpzctl.rpz import PASSTHRU, Action, Kind, Row, Scope
 from rpzctl.triggers import Trigger, address_owner, name_owner
 from tests.servers import Named
 
-ROOT_ADDRESS = "127.0.8.1"
+ROOT_ADDRESS = "127.0.10.1"
 DOMAINS = 8
 LABELS = ("a", "b", "www", "x-y", "_s")
 CLIENTS = tuple(f"127.0.9.{number}" for number in range(1, 9))
@@ -39,7 +40,7 @@ class Place(NamedTuple):
 
 
 PLACES = tuple(
-    Place(f"d{number}.test", f"ns{number}.d{number}.test", f"127.0.8.{number + 10}")
+    Place(f"d{number}.net", f"ns{number}.d{number}.net", f"127.0.8.{number + 10}")
     for number in range(DOMAINS)
 )
 
@@ -56,14 +57,14 @@ def hosts(place: Place) -> list[str]:
     return found
 
 
-HEAD = "$TTL 300\n@ SOA {ns}. h.test. 1 3600 600 604800 60\n@ NS {ns}.\n"
+HEAD = "$TTL 300\n@ SOA {ns}. h.net. 1 3600 600 604800 60\n@ NS {ns}.\n"
 
 
 def authoritative(home: Path) -> Named:
     """Return the authoritative server, configured, not started."""
     named = Named(home, port=53)
     named.prepare()
-    root = HEAD.format(ns="ns.test") + f"ns.test. A {ROOT_ADDRESS}\n"
+    root = HEAD.format(ns="ns.net") + f"ns.net. A {ROOT_ADDRESS}\n"
     zones = []
     for place in PLACES:
         root += f"{place.name}. NS {place.server}.\n{place.server}. A {place.address}\n"
@@ -81,7 +82,10 @@ def authoritative(home: Path) -> Named:
         f'session-keyfile "{home}/session.key"; dnssec-validation no;\n'
         f"check-names primary ignore; empty-zones-enable no;\n"
         f"listen-on port 53 {{ {addresses}; }}; listen-on-v6 {{ none; }}; }};\ncontrols {{ }};\n"
-        'zone "." { type primary; file "root.zone"; };\n' + "\n".join(zones) + "\n"
+        # The root refers to the domains' servers and does not answer in their place.
+        f'view "root" {{ match-destinations {{ {ROOT_ADDRESS}; }};\n'
+        'zone "." { type primary; file "root.zone"; }; };\n'
+        'view "domains" {\n' + "\n".join(zones) + "\n};\n"
     )
     return named
 
@@ -113,16 +117,30 @@ _ACTIONS = (
 )
 
 
-def rules(chance: random.Random, triggers: tuple[Trigger, ...]) -> tuple[Row, ...]:
+class Bounds(NamedTuple):
+    """What policies are made of."""
+
+    triggers: tuple[Trigger, ...] = tuple(Trigger)
+    without: frozenset[tuple[Trigger, Kind]] = frozenset()
+    """actions that are left out of rules on a trigger"""
+    filled: bool = False
+    """names that exist under a wider rule have a rule of their own, as rpzctl writes them"""
+
+
+def rules(chance: random.Random, triggers: tuple[Trigger, ...], bounds: Bounds) -> tuple[Row, ...]:
     """Return the rows of a random policy zone, in order, each owner once."""
     found: dict[tuple[str, Scope], Row] = {}
     for _ in range(chance.randint(1, 14)):
         trigger = chance.choice(triggers)
         owner, scope = _owner(chance, trigger)
         taken = {(owner, each) for each in Scope} & set(found)
-        if not taken:
-            found[owner, scope] = Row(owner, scope, chance.choice(_ACTIONS))
-    return tuple(found.values())
+        action = chance.choice(_ACTIONS)
+        if not taken and (trigger, action.kind) not in bounds.without:
+            found[owner, scope] = Row(owner, scope, action)
+    if not bounds.filled:
+        return tuple(found.values())
+    own = {(row.name, row.scope): row.action for row in found.values()}
+    return tuple(policy.rows(policy.effects(own)))
 
 
 def _owner(chance: random.Random, trigger: Trigger) -> tuple[Domain, Scope]:

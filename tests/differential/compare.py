@@ -1,0 +1,238 @@
+"""The evaluator against a resolver: random policies, random queries, no unexplained difference.
+
+    python -m tests.differential.compare KIND FOLDER SEED...
+
+Runs in a network namespace of its own, for the small internet has addresses and port 53 there.
+Prints what was compared, what a documented difference explains, and what differs, as JSON.
+"""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rpzctl import build, config, differences, evaluate, render
+from rpzctl.evaluate import Query, Verdict
+from rpzctl.manifest import ZoneEntry
+from rpzctl.names import sort_key
+from rpzctl.plan import Candidate
+from rpzctl.resolvers import Answer
+from rpzctl.rows import QuickRows
+from rpzctl.rpz import Row, Scope
+from tests.differential import universe
+from tests.differential.asking import ask_all
+from tests.differential.engines import ENGINES, ORIGINS, Engine
+
+QUERIES = 300
+
+
+def settings(home: Path) -> config.Config:
+    (home / "rpzctl.toml").write_text(f'[paths]\noutput = "{home}/out"\nstate = "{home}/state"\n')
+    return config.load(home / "rpzctl.toml")
+
+
+def written(home: Path, chance: random.Random, engine: type[Engine]) -> list[ZoneEntry]:
+    """Write random policy zones as rpzctl writes zones."""
+    loaded = settings(home)
+    env = render.environment(loaded)
+    entries = []
+    for origin in ORIGINS:
+        able = engine.bounds.triggers
+        triggers = tuple(chance.sample(able, chance.randint(1, min(3, len(able)))))
+        rows = sorted(universe.rules(chance, triggers, engine.bounds), key=_canonical)
+        actions = {row.action for row in rows}
+        drawn = render.zone(env, "bind/rpz.zone.j2", loaded, origin, actions)
+        candidate = Candidate(origin, drawn=drawn, rows=QuickRows(tuple(rows)))
+        entries.append(build.build_zone(candidate, home, chance.randint(1, 2**31)))
+    return entries
+
+
+def _canonical(row: Row) -> tuple[str, bool]:
+    return sort_key(row.name), row.scope is Scope.BELOW
+
+
+def differs(query: Query, verdict: Verdict, answer: Answer) -> str | None:
+    """Return how the answer is not that of the verdict."""
+    said = {f"{kind} {data}" for kind, data in answer.records}
+    match verdict.outcome:
+        case "drop":
+            right = answer.rcode is None
+        case "tcp-only":
+            right = answer.truncated
+        case "nxdomain":
+            right = answer.rcode == "NXDOMAIN"
+        case "nodata":
+            right = answer.rcode == "NOERROR" and not said
+        case "data":
+            right = set(verdict.records) <= said
+        case _:
+            truth = {f"{query.type} {address}" for address in query.answers}
+            truth = truth or {'TXT "real"'}
+            right = answer.rcode == "NOERROR" and truth <= said
+    if right:
+        return None
+    owner = f" by {verdict.match.zone} {verdict.match.owner}" if verdict.match else ""
+    return f"{query}: expected {verdict.outcome}{owner}, got {answer.text()}"
+
+
+class Asked(NamedTuple):
+    """A question, what becomes of it, and what was answered."""
+
+    query: Query
+    bind: Verdict
+    """what BIND does"""
+    own: Verdict
+    """what the resolver does, by the documented differences"""
+    reasons: tuple[str, ...]
+    """the differences by which it does so"""
+    answer: Answer
+
+    @property
+    def fault(self) -> str | None:
+        """How the answer is not what the resolver does."""
+        return differs(self.query, self.own, self.answer)
+
+
+def answers(engine: Engine, queries: Sequence[Query], dropped: set[int]) -> list[Answer]:
+    """Return what the resolver answers; `dropped` are the places of those that get no answer."""
+    found = ask_all(engine.port, queries, dropped)
+    # named says SERVFAIL to the first who ask while it fetches the addresses of name servers.
+    again = [
+        place
+        for place, each in enumerate(found)
+        if each.rcode == "SERVFAIL" or (each.rcode is None and place not in dropped)
+    ]
+    second = ask_all(engine.port, [queries[place] for place in again], set())
+    for place, answer in zip(again, second, strict=True):
+        found[place] = answer
+    return found
+
+
+def asked_of(home: Path, seed: int, kind: str) -> list[Asked]:
+    """Ask a resolver with one random policy; return what came of it."""
+    chance = random.Random(seed)
+    entries = written(home, chance, ENGINES[kind])
+    queries = universe.queries(chance, QUERIES)
+    with evaluate.opened_zones([(home, entry) for entry in entries]) as zones:
+        binds = [evaluate.evaluate(zones, (), query) for query in queries]
+    owns = [
+        differences.verdict(kind, query, (), (bind.match, *bind.beaten) if bind.match else ())
+        for query, bind in zip(queries, binds, strict=True)
+    ]
+    engine = ENGINES[kind](home, wait=seed % 4 == 3)
+    engine.start()
+    try:
+        dropped = {place for place, (own, _) in enumerate(owns) if own.outcome == "drop"}
+        found = answers(engine, queries, dropped)
+        told = [
+            Asked(query, bind, own, tuple(reasons), answer)
+            for query, bind, (own, reasons), answer in zip(queries, binds, owns, found, strict=True)
+        ]
+        if not knows(kind, differences.FIRST):
+            return told
+        odd = [place for place, each in enumerate(told) if each.fault]
+        second = answers(engine, [queries[place] for place in odd], set())
+        for place, answer in zip(odd, second, strict=True):
+            reasons = (differences.FIRST,)
+            told[place] = told[place]._replace(answer=answer, reasons=reasons)
+        return told
+    finally:
+        engine.stop()
+
+
+def knows(kind: str, difference: str) -> bool:
+    """Tell whether a difference is documented of a kind."""
+    return difference in {each.id for each in differences.DIFFERENCES[kind]}
+
+
+class Judged(NamedTuple):
+    """What came of one policy."""
+
+    explained: Counter[str]
+    """answers that are not BIND's, by the documented difference that they are"""
+    wrong: tuple[str, ...]
+    """answers that nothing explains"""
+    cells: Counter[str]
+    """by trigger, action and "BIND" or the difference: answers to queries that meet one trigger"""
+
+
+def judge(kind: str, told: Sequence[Asked]) -> Judged:
+    """Return what the documented differences explain of the answers, and what they do not."""
+    made = Judged(Counter(), (), Counter())
+    wrong = []
+    for each in told:
+        as_bind = differs(each.query, each.bind, each.answer) is None
+        if each.fault is None:
+            reasons = () if as_bind and differences.FIRST not in each.reasons else each.reasons
+            made.explained.update(reasons)
+            if each.bind.match and not each.bind.beaten:
+                match = each.bind.match
+                action = "redirect" if match.records[0].startswith("CNAME g") else match.outcome
+                for reason in reasons or ("BIND",):
+                    made.cells[f"{match.trigger} {action} {reason}"] += 1
+        elif odd := _at_times(kind, each):
+            made.explained[odd] += 1
+        elif knows(kind, differences.SHARED) and _is_anothers(each, told):
+            made.explained[differences.SHARED] += 1
+        else:
+            wrong.append(each.fault)
+    return made._replace(wrong=tuple(wrong))
+
+
+def _at_times(kind: str, asked: Asked) -> str | None:
+    """Return the difference by which an answer is right at times."""
+    found = (asked.bind.match, *asked.bind.beaten) if asked.bind.match else ()
+    for reason, verdict in differences.at_times(kind, asked.query, (), found):
+        if differs(asked.query, verdict, asked.answer) is None:
+            return reason
+    return None
+
+
+def _is_anothers(asked: Asked, told: Sequence[Asked]) -> bool:
+    """Tell whether an answer is right for another client who asked the same."""
+    question = (asked.query.name, asked.query.type)
+    return any(
+        differs(asked.query, other.own, asked.answer) is None
+        for other in told
+        if (other.query.name, other.query.type) == question
+    )
+
+
+def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
+    """Compare the policies of all `seeds`; each fourth with names held after the answer."""
+    internet = universe.authoritative(folder)
+    count, wrong = 0, []
+    explained: Counter[str] = Counter()
+    cells: Counter[str] = Counter()
+    try:
+        internet.start_when_it_answers(universe.ROOT_ADDRESS)
+        for seed in seeds:
+            home = folder / str(seed)
+            home.mkdir()
+            told = asked_of(home, seed, kind)
+            judged = judge(kind, told)
+            count += len(told)
+            explained += judged.explained
+            cells += judged.cells
+            wrong += [f"seed {seed}: {fault}" for fault in judged.wrong]
+    finally:
+        internet.stop()
+    return {
+        "compared": count - explained[differences.SHARED],
+        "explained": dict(sorted(explained.items())),
+        "differences": len(wrong),
+        "first": wrong[:10],
+        "cells": dict(sorted(cells.items())),
+    }
+
+
+if __name__ == "__main__":
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in universe.ADDRESSES:
+        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    kind, folder, *numbers = sys.argv[1:]
+    sys.stdout.write(json.dumps(main(kind, Path(folder), [int(text) for text in numbers])))
