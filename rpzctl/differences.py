@@ -2,10 +2,11 @@
 
 `rpzctl.evaluate` says what BIND does. Another kind finds the same triggers met, takes them in
 another order, and makes something else of some. tests/differential holds these rows against the
-real daemons: an answer that is not BIND's has to be the one that they say.
+real daemons: an answer that is not BIND's has to be the one that they say, and each row has a
+smallest policy and query that show it (tests/differential/cases.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,27 +14,23 @@ from rpzctl.evaluate import Match, Query, Verdict, decided
 from rpzctl.triggers import Trigger
 
 _SERVERS = frozenset({Trigger.NSDNAME, Trigger.NSIP})
-Phases = tuple[frozenset[Trigger], ...]
+Change = Callable[[Sequence[Match], Sequence[str]], list[Match]]
+"""From the triggers in the order in which BIND takes them to those that count, in theirs; given also
+the policy zones in order."""
 
 
 class Difference(NamedTuple):
     """What a kind does otherwise than BIND with the triggers that a query meets."""
 
     id: str
+    needs: str
+    """for people: what a policy has that it bites"""
     told: str
     """for people: what happens instead"""
-    change: "Change"
-    """from the triggers in the order in which BIND takes them to those that count, in theirs"""
-    sometimes: bool = False
-    """it is so at times; else always"""
-
-
-Change = Callable[[Sequence[Match], Sequence[str]], list[Match]]
-"""given also the policy zones in order"""
-
-
-def _as_they_are(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
-    return list(matches)
+    change: Change | None
+    """None: it cannot be told from the triggers that one query meets"""
+    cached: bool = False
+    """only where the true answer is in the resolver's cache"""
 
 
 def _in_phases(*phases: frozenset[Trigger]) -> Change:
@@ -64,21 +61,6 @@ def _client_passes_only_later_zones(matches: Sequence[Match], _: Sequence[str]) 
     ]
 
 
-def _servers_pass_nothing(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
-    first = next((match for match in matches if match.trigger in _SERVERS), None)
-    if first is None or first.outcome != "passes":
-        return list(matches)
-    return [match for match in matches if match.trigger not in _SERVERS]
-
-
-def _answers_of_cache(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
-    return [
-        match
-        for match in matches
-        if match.trigger is not Trigger.RESPONSE_IP or match.outcome not in {"drop", "tcp-only"}
-    ]
-
-
 def _no_redirects(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
     """Let what such rules would answer be an empty answer, but for one name of a name server."""
     return [
@@ -95,20 +77,46 @@ def _is_left_out(match: Match) -> bool:
     return redirects and match.trigger in {Trigger.CLIENT_IP, Trigger.NSIP}
 
 
-SHARED = "shared"
-FIRST = "first-answer"
-_SHARED = Difference(
-    SHARED,
-    "clients who ask for one name at the same moment may be given one answer, though policy "
-    "means others for them",
-    _as_they_are,
-    sometimes=True,
+def _servers_drop(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
+    return [
+        match._replace(records=("CNAME rpz-drop.",))
+        if match.trigger in _SERVERS and match.outcome == "tcp-only"
+        else match
+        for match in matches
+    ]
+
+
+def _without_servers(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
+    return [match for match in matches if match.trigger not in _SERVERS]
+
+
+def _answers_alone_after_a_pass(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
+    answers = [match for match in matches if match.trigger is Trigger.RESPONSE_IP]
+    return answers if answers and matches[0].outcome == "passes" else list(matches)
+
+
+def _answers_neither_dropped_nor_cut(matches: Sequence[Match], _: Sequence[str]) -> list[Match]:
+    first = matches[0] if matches else None
+    if first and first.trigger is Trigger.RESPONSE_IP and first.outcome in {"drop", "tcp-only"}:
+        return []
+    return list(matches)
+
+
+_CACHED_SERVERS = Difference(
+    "cached-servers",
+    "a rule on name servers (nsdname, ns-ip), and the true answer in the cache: from before the "
+    "rule, or because another client, or a name server that passes, let it be resolved",
+    "what is in the cache is given: rules on name servers are asked only while a name is resolved, "
+    "those that pass included",
+    _without_servers,
+    cached=True,
 )
-_SERVERS_PASS = Difference(
-    "servers-pass",
-    "name servers that pass do not always pass rules on addresses in answers",
-    _servers_pass_nothing,
-    sometimes=True,
+_GAPS = Difference(
+    "gaps",
+    "*.NAME, a rule on a name two or more labels below, and none on the names between",
+    "*.NAME covers the names between, too; rpzctl writes rules for them, so that nothing depends "
+    "on it",
+    None,
 )
 DIFFERENCES: Mapping[str, tuple[Difference, ...]] = MappingProxyType(
     {
@@ -116,6 +124,8 @@ DIFFERENCES: Mapping[str, tuple[Difference, ...]] = MappingProxyType(
         "unbound": (
             Difference(
                 "order",
+                "rules on addresses in answers or on name servers in a zone, and others on clients "
+                "or names in one behind it; or both of the former",
                 "clients and names of all zones come before name servers of any zone, and those "
                 "before addresses in answers, whichever zone stands in front",
                 _in_phases(
@@ -126,35 +136,53 @@ DIFFERENCES: Mapping[str, tuple[Difference, ...]] = MappingProxyType(
             ),
             Difference(
                 "client-passes",
-                "a client that passes does not pass rules on names in the same zone",
+                "a client that passes, and a rule on names in the same zone",
+                "the rule on names counts: a client passes later zones alone",
                 _client_passes_only_later_zones,
             ),
             Difference(
                 "redirects",
-                "a redirect (cname) by a rule on clients or name servers is an empty answer, and "
-                "so is local data by one on all name servers below a name (*.NAME); a redirect by "
-                "one on the name of a name server is a CNAME that is not followed",
+                "a redirect (cname) by a rule on clients or name servers, or local data by one on "
+                "all name servers below a name (*.NAME)",
+                "an empty answer; for a redirect by the name of a name server a CNAME that is not "
+                "followed",
                 _no_redirects,
-            ),
-            _SERVERS_PASS,
-            Difference(
-                "answers-of-cache",
-                "an answer from the cache is given at times, though a rule on addresses in answers "
-                "says drop or tcp-only",
-                _answers_of_cache,
-                sometimes=True,
             ),
             Difference(
                 "servers-tcp-only",
-                "a query that meets a rule on name servers with tcp-only is not answered",
-                _as_they_are,
-                sometimes=True,
+                "tcp-only by a rule on name servers",
+                "no answer",
+                _servers_drop,
             ),
-            _SHARED,
+            _CACHED_SERVERS,
+            Difference(
+                "cached-passes",
+                "any rule that passes, a block of addresses in answers behind it (for name servers "
+                "also in front), and the true answer in the cache",
+                "the block counts: of an answer from the cache only rules on its addresses that "
+                "pass let it through",
+                _answers_alone_after_a_pass,
+                cached=True,
+            ),
+            Difference(
+                "cached-answers",
+                "drop or tcp-only by a rule on addresses in answers",
+                "only the first who asks meets it; then the true answer is given from the cache",
+                _answers_neither_dropped_nor_cut,
+                cached=True,
+            ),
+            _GAPS,
+            Difference(
+                "shared",
+                "clients for whom policy means different answers to one question",
+                "those who ask while the first one's answer is sought are given that one",
+                None,
+            ),
         ),
         "pdns-recursor": (
             Difference(
                 "order",
+                "rules of two sorts in two zones, of which that in front comes later in this order",
                 "clients of all zones come first, then names, names of name servers, their "
                 "addresses, and addresses in answers, whichever zone stands in front",
                 _in_phases(
@@ -165,52 +193,47 @@ DIFFERENCES: Mapping[str, tuple[Difference, ...]] = MappingProxyType(
                     frozenset({Trigger.RESPONSE_IP}),
                 ),
             ),
-            _SERVERS_PASS,
+            _CACHED_SERVERS,
             Difference(
                 "passes",
-                "what passes by one zone does not pass rules of zones in front of it that come "
-                "later in that order",
+                "a rule that passes, and in a zone in front of it one that comes later in that "
+                "order",
+                "what passes by one zone does not pass rules of zones in front of it",
                 _passes_later_zones_alone,
             ),
-            _SHARED,
+            _GAPS,
         ),
-        "knot": (
-            Difference(
-                FIRST,
-                "the first who asks for the very name of a domain may get an empty answer",
-                _as_they_are,
-                sometimes=True,
-            ),
-        ),
+        "knot": (_GAPS,),
     }
 )
 
 
 def verdict(
-    kind: str, query: Query, sinkholes: Sequence[str], found: Sequence[Match]
+    kind: str,
+    query: Query,
+    sinkholes: Sequence[str],
+    found: Sequence[Match],
+    *,
+    cached: bool = False,
 ) -> tuple[Verdict, list[str]]:
     """Return what a kind of resolver does with `query`, and the differences by which it does so.
 
-    `found` are the triggers that it meets, in BIND's order.
+    `found` are the triggers that it meets, in BIND's order; `cached` says whether the true answer
+    is in the resolver's cache.
     """
     matches, zones = list(found), list(dict.fromkeys(match.zone for match in found))
     reasons: list[str] = []
     for each in DIFFERENCES[kind]:
-        after = list(matches) if each.sometimes else each.change(matches, zones)
+        if each.change is None or (each.cached and not cached):
+            continue
+        after = each.change(matches, zones)
         if after[:1] != matches[:1]:
             reasons.append(each.id)
         matches = after
     return decided(query, sinkholes, matches), reasons
 
 
-def at_times(
-    kind: str, query: Query, sinkholes: Sequence[str], found: Sequence[Match]
-) -> Iterator[tuple[str, Verdict]]:
-    """Give what a kind does at times with `query` instead, and by which difference."""
-    zones = list(dict.fromkeys(match.zone for match in found))
-    for odd in (each for each in DIFFERENCES[kind] if each.sometimes):
-        matches = list(found)
-        for each in DIFFERENCES[kind]:
-            if not each.sometimes or each is odd:
-                matches = each.change(matches, zones)
-        yield odd.id, decided(query, sinkholes, matches)
+def is_resolved(told: Verdict) -> bool:
+    """Tell whether the true answer is sought, and so in the cache afterwards."""
+    by_answer = told.match is not None and told.match.trigger is Trigger.RESPONSE_IP
+    return by_answer or not told.blocks

@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from rpzctl.evaluate import Query, Verdict
 from rpzctl.manifest import ZoneEntry
 from rpzctl.names import sort_key
 from rpzctl.plan import Candidate
-from rpzctl.resolvers import Answer
+from rpzctl.resolvers import Answer, Question
 from rpzctl.rows import QuickRows
 from rpzctl.rpz import Row, Scope
 from tests.differential import universe
@@ -97,18 +97,18 @@ class Asked(NamedTuple):
         return differs(self.query, self.own, self.answer)
 
 
-def answers(engine: Engine, queries: Sequence[Query], dropped: set[int]) -> list[Answer]:
-    """Return what the resolver answers; `dropped` are the places of those that get no answer."""
-    found = ask_all(engine.port, queries, dropped)
-    # named says SERVFAIL to the first who ask while it fetches the addresses of name servers.
-    again = [
-        place
-        for place, each in enumerate(found)
-        if each.rcode == "SERVFAIL" or (each.rcode is None and place not in dropped)
-    ]
-    second = ask_all(engine.port, [queries[place] for place in again], set())
-    for place, answer in zip(again, second, strict=True):
-        found[place] = answer
+def waves(queries: Sequence[Query]) -> list[list[Query]]:
+    """Return the queries such that in none of the lists two ask for the same.
+
+    Of two that are asked at the same moment, one may be given the answer of the other.
+    """
+    found: list[list[Query]] = []
+    often: Counter[tuple[str, str]] = Counter()
+    for query in queries:
+        place = often[query.name, query.type]
+        often[query.name, query.type] += 1
+        found += [[]] * (place == len(found))
+        found[place] = [*found[place], query]
     return found
 
 
@@ -117,89 +117,85 @@ def asked_of(home: Path, seed: int, kind: str) -> list[Asked]:
     chance = random.Random(seed)
     entries = written(home, chance, ENGINES[kind])
     queries = universe.queries(chance, QUERIES)
-    with evaluate.opened_zones([(home, entry) for entry in entries]) as zones:
-        binds = [evaluate.evaluate(zones, (), query) for query in queries]
-    owns = [
-        differences.verdict(kind, query, (), (bind.match, *bind.beaten) if bind.match else ())
-        for query, bind in zip(queries, binds, strict=True)
-    ]
     engine = ENGINES[kind](home, wait=seed % 4 == 3)
     engine.start()
     try:
-        dropped = {place for place, (own, _) in enumerate(owns) if own.outcome == "drop"}
-        found = answers(engine, queries, dropped)
-        told = [
-            Asked(query, bind, own, tuple(reasons), answer)
-            for query, bind, (own, reasons), answer in zip(queries, binds, owns, found, strict=True)
-        ]
-        if not knows(kind, differences.FIRST):
-            return told
-        odd = [place for place, each in enumerate(told) if each.fault]
-        second = answers(engine, [queries[place] for place in odd], set())
-        for place, answer in zip(odd, second, strict=True):
-            reasons = (differences.FIRST,)
-            told[place] = told[place]._replace(answer=answer, reasons=reasons)
+        told: list[Asked] = []
+        resolved: set[tuple[str, str]] = set()
+        with evaluate.opened_zones([(home, entry) for entry in entries]) as zones:
+            for wave in waves(queries):
+                made = [expected(kind, zones, query, resolved) for query in wave]
+                dropped = {place for place, each in enumerate(made) if each.own.outcome == "drop"}
+                found = answers(engine, wave, dropped)
+                told += [
+                    each._replace(answer=answer) for each, answer in zip(made, found, strict=True)
+                ]
+                resolved |= {
+                    (each.query.name, each.query.type)
+                    for each in made
+                    if differences.is_resolved(each.own)
+                }
         return told
     finally:
         engine.stop()
 
 
-def knows(kind: str, difference: str) -> bool:
-    """Tell whether a difference is documented of a kind."""
-    return difference in {each.id for each in differences.DIFFERENCES[kind]}
+def expected(
+    kind: str,
+    zones: Sequence[evaluate.Zone],
+    query: Query,
+    resolved: Collection[tuple[str, str]],
+) -> Asked:
+    """Return a question with what becomes of it, not answered yet.
+
+    `resolved` are those whose true answer is in the resolver's cache.
+    """
+    bind = evaluate.evaluate(zones, (), query)
+    found = (bind.match, *bind.beaten) if bind.match else ()
+    cached = (query.name, query.type) in resolved
+    own, reasons = differences.verdict(kind, query, (), found, cached=cached)
+    return Asked(query, bind, own, tuple(reasons), Answer(Question(query.name, query.type)))
+
+
+def answers(engine: Engine, queries: Sequence[Query], dropped: set[int]) -> list[Answer]:
+    """Return what the resolver answers; `dropped` are the places of those that get no answer."""
+    found = ask_all(engine.port, queries, dropped)
+    # named says SERVFAIL to the first who ask while it fetches the addresses of name servers.
+    again = [place for place, each in enumerate(found) if each.rcode == "SERVFAIL"]
+    second = ask_all(engine.port, [queries[place] for place in again], set())
+    for place, answer in zip(again, second, strict=True):
+        found[place] = answer
+    return found
 
 
 class Judged(NamedTuple):
     """What came of one policy."""
 
     explained: Counter[str]
-    """answers that are not BIND's, by the documented difference that they are"""
+    """answers that are not BIND's, by the documented differences that they are"""
     wrong: tuple[str, ...]
     """answers that nothing explains"""
     cells: Counter[str]
     """by trigger, action and "BIND" or the difference: answers to queries that meet one trigger"""
 
 
-def judge(kind: str, told: Sequence[Asked]) -> Judged:
+def judge(told: Sequence[Asked]) -> Judged:
     """Return what the documented differences explain of the answers, and what they do not."""
     made = Judged(Counter(), (), Counter())
     wrong = []
     for each in told:
-        as_bind = differs(each.query, each.bind, each.answer) is None
-        if each.fault is None:
-            reasons = () if as_bind and differences.FIRST not in each.reasons else each.reasons
-            made.explained.update(reasons)
-            if each.bind.match and not each.bind.beaten:
-                match = each.bind.match
-                action = "redirect" if match.records[0].startswith("CNAME g") else match.outcome
-                for reason in reasons or ("BIND",):
-                    made.cells[f"{match.trigger} {action} {reason}"] += 1
-        elif odd := _at_times(kind, each):
-            made.explained[odd] += 1
-        elif knows(kind, differences.SHARED) and _is_anothers(each, told):
-            made.explained[differences.SHARED] += 1
-        else:
+        if each.fault is not None:
             wrong.append(each.fault)
+            continue
+        as_bind = differs(each.query, each.bind, each.answer) is None
+        reasons = () if as_bind else each.reasons
+        made.explained.update(reasons)
+        if each.bind.match and not each.bind.beaten:
+            match = each.bind.match
+            action = "redirect" if match.records[0].startswith("CNAME g") else match.outcome
+            for reason in reasons or ("BIND",):
+                made.cells[f"{match.trigger} {action} {reason}"] += 1
     return made._replace(wrong=tuple(wrong))
-
-
-def _at_times(kind: str, asked: Asked) -> str | None:
-    """Return the difference by which an answer is right at times."""
-    found = (asked.bind.match, *asked.bind.beaten) if asked.bind.match else ()
-    for reason, verdict in differences.at_times(kind, asked.query, (), found):
-        if differs(asked.query, verdict, asked.answer) is None:
-            return reason
-    return None
-
-
-def _is_anothers(asked: Asked, told: Sequence[Asked]) -> bool:
-    """Tell whether an answer is right for another client who asked the same."""
-    question = (asked.query.name, asked.query.type)
-    return any(
-        differs(asked.query, other.own, asked.answer) is None
-        for other in told
-        if (other.query.name, other.query.type) == question
-    )
 
 
 def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
@@ -214,7 +210,7 @@ def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
             home = folder / str(seed)
             home.mkdir()
             told = asked_of(home, seed, kind)
-            judged = judge(kind, told)
+            judged = judge(told)
             count += len(told)
             explained += judged.explained
             cells += judged.cells
@@ -222,7 +218,7 @@ def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
     finally:
         internet.stop()
     return {
-        "compared": count - explained[differences.SHARED],
+        "compared": count,
         "explained": dict(sorted(explained.items())),
         "differences": len(wrong),
         "first": wrong[:10],

@@ -111,10 +111,7 @@ class Unbound(Other):
     """Unbound."""
 
     kind = "unbound"
-    bounds = universe.Bounds(
-        without=frozenset((trigger, Kind.TCP_ONLY) for trigger in (Trigger.NSDNAME, Trigger.NSIP)),
-        filled=True,
-    )
+    bounds = universe.Bounds(filled=True)
     fragment = "unbound.conf"
 
     def configure(self, fragment: Path) -> list[str]:
