@@ -167,7 +167,7 @@ def _differences() -> Iterator[str]:
         "the kind knows no such rule, or none was made.\n\n"
         f"| | {' | '.join(ABILITIES[kind].title for kind in seen)} |\n|---{'|---' * len(seen)}|\n"
     )
-    for cell in dict.fromkeys(cell for told in seen.values() for cell in sorted(told)):
+    for cell in sorted({cell for told in seen.values() for cell in told}):
         hows = [told.get(cell, "-") for told in seen.values()]
         trigger, action = cell.split(" ")
         seen_of = " | ".join("yes" if how == "BIND" else how for how in hows)

@@ -107,7 +107,7 @@ _SHARED = Difference(
 )
 _PASSES_NO_ANSWERS = Difference(
     "passes-no-answers",
-    "what passes by its client or name server does not always pass rules on addresses in answers",
+    "what passes by its client or name server does not pass rules on addresses in answers",
     _passes_no_answers,
     sometimes=True,
 )
@@ -140,14 +140,14 @@ DIFFERENCES: Mapping[str, tuple[Difference, ...]] = MappingProxyType(
             _PASSES_NO_ANSWERS,
             Difference(
                 "answers-of-cache",
-                "an answer from the cache is given at times, though a rule on addresses in answers "
-                "says drop or tcp-only",
+                "an answer from the cache is given, though a rule on addresses in answers says drop "
+                "or tcp-only",
                 _answers_of_cache,
                 sometimes=True,
             ),
             Difference(
                 "servers-tcp-only",
-                "a query that meets a rule on name servers with tcp-only is not answered",
+                "a query that meets a rule on name servers with tcp-only may not be answered at all",
                 _as_they_are,
                 sometimes=True,
             ),
