@@ -140,14 +140,14 @@ DIFFERENCES: Mapping[str, tuple[Difference, ...]] = MappingProxyType(
             _PASSES_NO_ANSWERS,
             Difference(
                 "answers-of-cache",
-                "an answer from the cache is given, though a rule on addresses in answers says drop "
-                "or tcp-only",
+                "an answer of the cache is given, though a rule on addresses in answers says "
+                "drop or tcp-only",
                 _answers_of_cache,
                 sometimes=True,
             ),
             Difference(
                 "servers-tcp-only",
-                "a query that meets a rule on name servers with tcp-only may not be answered at all",
+                "what meets a rule on name servers with tcp-only may not be answered at all",
                 _as_they_are,
                 sometimes=True,
             ),
