@@ -2,7 +2,8 @@
 # make test    the whole suite, against a real named
 # make engines the other resolvers, from Debian's packages, for their tests (else skipped)
 # make test-slow  what takes too long for that: a million names against a plain reference
-# make test-differential  20,000 queries to a real named, held against rpzctl's own evaluator
+# make test-differential  20,000 queries to each kind of resolver, held against rpzctl's own evaluator
+# make conformance  the table of what each resolver does with each trigger and action, seen anew
 # make lint    ruff and mypy
 # make bench   figures as a table (N=1000000 for a large feed)
 # make docs    write the generated reference anew
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 N ?= 100000
 WORKERS ?= 2
 
-.PHONY: demo engines test test-slow test-differential lint bench docs wheel clean
+.PHONY: demo engines test test-slow test-differential conformance lint bench docs wheel clean
 
 $(VENV)/ready: pyproject.toml deploy/demo/prepare
 	@test -n "$(PYTHON)" || { echo "rpzctl needs Python 3.11 or later" >&2; exit 1; }
@@ -37,6 +38,10 @@ test-slow: $(VENV)/ready
 
 test-differential: $(VENV)/ready
 	$(BIN)/python -m pytest -m differential
+
+conformance: $(VENV)/ready
+	$(BIN)/python -m tests.differential.table
+	$(BIN)/python docs/generate.py
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ The tests hold what is committed against what this writes.
 
 import ast
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import typer
 from rpzctl import catalogue, config, doctor, shipped
 from rpzctl.abilities import ABILITIES, CAN
 from rpzctl.cli import app
+from rpzctl.differences import DIFFERENCES
 from rpzctl.monitoring import Hook
 from rpzctl.resolver_settings import RESOLVERS, ResolverSettings
 from rpzctl.rpz import Kind
@@ -141,8 +143,36 @@ def resolvers() -> str:
                 f"| {title} | {' | '.join('yes' if cell == CAN else cell for cell in cells)} |\n"
                 for title, cells in rows
             ),
+            *_differences(),
         ]
     )
+
+
+def _differences() -> Iterator[str]:
+    """Give what each kind does otherwise than BIND, and the table of what was seen."""
+    yield (
+        "\n## What they do otherwise than BIND\n\nEach row predicts the answers of the real "
+        "resolver in `make test-differential`, and has a smallest policy of its own that shows it "
+        "(tests/differential/cases.py). `rpzctl check` warns of a policy that depends on one, where "
+        "the zones tell: of `shared` they do not.\n\n"
+        "| | row | a policy that has | what happens instead |\n|---|---|---|---|\n"
+    )
+    for kind, rows in DIFFERENCES.items():
+        for each in rows:
+            told = (ABILITIES[kind].title, f"`{each.id}`", each.needs, each.told)
+            yield f"| {' | '.join(told)} |\n"
+    seen = json.loads(HERE.with_name("conformance.json").read_text(encoding="utf-8"))
+    yield (
+        "\n## What was seen\n\nOf queries that meet one rule, by trigger and action, in a run of "
+        "`make conformance`: BIND's answer each time (yes), or the row above that it was; - where "
+        "the kind knows no such rule, or none was made.\n\n"
+        f"| | {' | '.join(ABILITIES[kind].title for kind in seen)} |\n|---{'|---' * len(seen)}|\n"
+    )
+    for cell in sorted({cell for told in seen.values() for cell in told}):
+        hows = [told.get(cell, "-") for told in seen.values()]
+        trigger, action = cell.split(" ")
+        seen_of = " | ".join("yes" if how == "BIND" else how for how in hows)
+        yield f"| {trigger}: `{action}` | {seen_of} |\n"
 
 
 def _keys(model: type[Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rpzctl.check import Finding, error
 from rpzctl.names import printable
@@ -36,6 +36,8 @@ class Ability(NamedTuple):
     """how an answer tells that policy made it"""
     cname_targets: str = CAN
     """whether a name is held against policy that a CNAME leads to"""
+    ends: frozenset[tuple[Trigger, Kind]] = frozenset()
+    """rules by which it ends as soon as a query meets one: never published for it"""
     refuses_duplicates: bool = False
     """a record that stands twice costs the whole zone"""
 
@@ -63,6 +65,9 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             title="Unbound 1.17",
             actions=_actions(),
             triggers=_triggers(),
+            ends=frozenset(
+                {(Trigger.NSDNAME, Kind.TCP_ONLY), (Trigger.NSIP, Kind.TCP_ONLY)},
+            ),
             change="`unbound-control auth_zone_reload` of each changed zone; `reload_keep_cache` "
             "for another set of zones",
             proof="an answer of policy has the AA flag, and does not say which zone made it",
@@ -95,6 +100,8 @@ class _Seen(NamedTuple):
 
     message: str
     example: str
+    ends: bool = False
+    """it costs the resolver"""
 
 
 def of_candidate(kind: str, zone: Candidate) -> list[Finding]:
@@ -125,12 +132,15 @@ def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Fi
 
 
 def of_zone_file(kind: str, origin: str, path: Path) -> list[Finding]:
-    """Find what `kind` cannot do in a published zone file. Each is a warning, with an example."""
+    """Find what `kind` cannot do in a published zone file, with an example of each.
+
+    A rule that ends it is an error, the others are warnings.
+    """
     with path.open(encoding="ascii", errors="replace") as lines:
         return [
             Finding(
                 "resolver",
-                "warning",
+                "error" if seen.ends else "warning",
                 origin,
                 printable(f"{seen.message} ({kind}); first: {seen.example}", 400),
                 _FIX,
@@ -156,8 +166,8 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
     able = ABILITIES[kind]
     found: dict[str, _Seen] = {}
 
-    def tell(message: str, line: str) -> None:
-        found.setdefault(message, _Seen(message, line.strip()))
+    def tell(message: str, line: str, *, ends: bool = False) -> None:
+        found.setdefault(message, _Seen(message, line.strip(), ends))
 
     before = ""
     for line in lines:
@@ -176,27 +186,42 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
             action = _MARKS.get(record[2], Kind.CNAME)
         if able.actions[action] != CAN:
             tell(f"action {action}: {able.actions[action]}", line)
+        if (trigger, action) in able.ends:
+            tell(_ending(trigger, action), line, ends=True)
     return list(found.values())
 
 
 def of_rows(kind: str, origin: str, rows: Rows) -> list[Finding]:
-    """Find triggers among `rows` that `kind` does not know. Each is a warning.
+    """Find rules among `rows` whose triggers `kind` does not know, and such as end it.
 
-    They are for the other resolvers then. Large zones have none.
+    The former are warnings, for they are for the other resolvers then; the latter errors. Large
+    zones have none.
+
+    Harm: Unbound 1.17 ends at the first query that meets a rule on name servers with tcp-only.
     """
     able = ABILITIES[kind]
-    seen: dict[Trigger, Row] = {}
+    seen: dict[str, Finding] = {}
     for row in rows.all() if isinstance(rows, QuickRows) else ():
         trigger = trigger_of(row.name)
         if able.triggers[trigger] != CAN:
-            seen.setdefault(trigger, row)
-    return [
-        Finding(
-            "resolver",
-            "warning",
-            origin,
-            f"trigger {trigger}: {able.triggers[trigger]} ({kind}); first: {row.text()}",
-            _FIX,
-        )
-        for trigger, row in seen.items()
-    ]
+            _note(seen, "warning", origin, f"trigger {trigger}: {able.triggers[trigger]}", kind, row)
+        if (trigger, row.action.kind) in able.ends:
+            _note(seen, "error", origin, _ending(trigger, row.action.kind), kind, row)
+    return list(seen.values())
+
+
+def _ending(trigger: Trigger, action: Kind) -> str:
+    return f"{action} by trigger {trigger} ends it"
+
+
+def _note(
+    seen: dict[str, Finding],
+    severity: Literal["error", "warning"],
+    origin: str,
+    message: str,
+    kind: str,
+    row: Row,
+) -> None:
+    if message not in seen:
+        told = f"{message} ({kind}); first: {row.text()}"
+        seen[message] = Finding("resolver", severity, origin, told, _FIX)

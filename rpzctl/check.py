@@ -209,8 +209,11 @@ def checkconf(named_conf: Path, fragments: Mapping[str, str], published: Path) -
     if process.find("named-checkconf") is None:
         return []
     where = str(named_conf)
+    # Those of a view that is no more are there until the next generation is.
+    gone = {path.name for path in published.glob("*.*.conf")} - fragments.keys()
+    known = {**fragments, **dict.fromkeys(gone, "")}
     try:
-        text, included, missing = whole(named_conf, fragments, published)
+        text, included, missing = whole(named_conf, known, published)
     except FileNotFoundError:
         text, included, missing = "", set(), []
     except (OSError, UnicodeDecodeError) as fault:
@@ -220,6 +223,16 @@ def checkconf(named_conf: Path, fragments: Mapping[str, str], published: Path) -
     if missing:
         return [
             error("named-checkconf", where, f"includes {path}: no such file") for path in missing
+        ]
+    if included & gone:
+        return [
+            error(
+                "named-checkconf",
+                where,
+                f"includes {published / name}, and rpzctl.toml has no such view any more",
+                "take the view's includes out first",
+            )
+            for name in sorted(included & gone)
         ]
     if not included:
         where = "the fragments"

@@ -268,6 +268,16 @@ class Config(Typed):
         for name in asked:
             if name and name not in names:
                 raise ValueError(f"[[resolver]] view = {name!r}: there is no such [[view]]")
+        alike = [
+            (each.server, each.port, each.source)
+            for each in self.resolver
+            if isinstance(each, BindSettings) and each.view
+        ]
+        if len(set(alike)) < len(alike):
+            raise ValueError(
+                "two [[resolver]] of views are asked at one address from one source: the same view "
+                "would answer for both"
+            )
         for name in names:
             if asked and name not in asked:
                 raise ValueError(

@@ -11,7 +11,7 @@ more policy zone, in front, so that one comes or goes without a change of config
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -163,6 +163,11 @@ def _there(folder: Path) -> tuple[str, ...]:
     """Return the names that fragments in `folder` can have."""
     views = (path.name for path in folder.glob("*.*.conf") if _OF_VIEW.fullmatch(path.name))
     return (*ALL, *sorted(views))
+
+
+def gone(folder: Path, names: Collection[str]) -> list[str]:
+    """Return the names of fragments of views in `folder` that are not among `names`."""
+    return [name for name in _there(folder) if _OF_VIEW.fullmatch(name) and name not in names]
 
 
 def changed(old: Path | None, new: Path) -> tuple[str, ...]:

@@ -209,6 +209,8 @@ def _stop(judges: _Judges, each: "Said", public: set[str]) -> Stop | None:
     entry = next(around, judges.above_protected.get(Domain(text)) if wide else None)
     if entry is not None:
         return Stop("protected", text, f"would take away {entry}, which is protected")
+    if trigger is Trigger.NSDNAME and any(name in judges.tops for name in ancestors(text)):
+        return Stop("top-site", text, "is a name server of a top site")
     if text in (judges.above_tops if wide else judges.tops):
         return Stop("top-site", text, "would take away a top site")
     return None

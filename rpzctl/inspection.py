@@ -10,6 +10,7 @@ from rpzctl import (
     build,
     catalogue,
     check,
+    dependence,
     drift,
     feed_groups,
     fragments,
@@ -266,6 +267,9 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
             found += _zone(folder, entry)
             for kind in kinds if entry.kind == "policy" else ():
                 found += abilities.of_zone_file(kind, entry.origin, folder / entry.file)
+    order = [(each, folder / current.zones[each].file) for each in current.policy_zones]
+    if not damaged & {str(path) for _, path in order}:
+        found += [each for kind in kinds for each in dependence.findings(kind, order)]
     rows = {origin: current.zones[origin].rows for origin in current.policy_zones}
     found += views.findings(run.config, rows)
     return found + _published_fragments(run, current) + _not_live(run, current)

@@ -106,10 +106,13 @@ def make_plan(run: Run, base: Manifest | None, target: Target, made: policy.Oper
         sinkholes_added=tuple(sorted(after - before)),
         sinkholes_removed=tuple(sorted(before - after)),
         sinkhole_changed=sinkhole is None or sinkhole.digest != target.sinkhole.digest,
-        fragments=tuple(
-            name
-            for name, text in target.fragments.items()
-            if base is None or read_text(store.folder(base) / name) != text
+        fragments=(
+            *(
+                name
+                for name, text in target.fragments.items()
+                if base is None or read_text(store.folder(base) / name) != text
+            ),
+            *(fragments.gone(store.folder(base), target.fragments) if base else ()),
         ),
         stops=tuple(_objections(run, changes[0], made)),
         result=_result(target),

@@ -237,7 +237,11 @@ def _listed(
     folder = ledgers(feeds.run.config)
     found, notes = [], []
     zones = dict(_feed_zones(feeds.run, base))
+    config = feeds.run.config
+    given = {config.origin(group) for group in config.group if config.is_given(group)}
     for origin in _settled(zones):
+        if origin in given or any(origin == f"answers.{other}" for other in zones):
+            continue  # what is in those says it itself, or is about no names
         ours = {o: zones[o].digest for o in (origin, front_of(origin)) if o in zones}
         if not ledger.head(folder, origin).tells_of(ours):
             notes.append(f"who lists what in {origin} is not known: 'rpzctl apply' writes it down")

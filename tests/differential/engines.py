@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rpzctl import config, fragments, render
+from rpzctl.abilities import ABILITIES
 from rpzctl.rpz import Kind
 from rpzctl.triggers import Trigger
 from tests.differential import universe
@@ -111,7 +112,7 @@ class Unbound(Other):
     """Unbound."""
 
     kind = "unbound"
-    bounds = universe.Bounds(filled=True)
+    bounds = universe.Bounds(without=ABILITIES["unbound"].ends, filled=True)
     fragment = "unbound.conf"
 
     def configure(self, fragment: Path) -> list[str]:

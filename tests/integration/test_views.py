@@ -180,6 +180,32 @@ def test_a_group_in_no_view_is_told(viewed: Site) -> None:
     assert "ads.rpz is in no view" in viewed.ok("check").stdout
 
 
+def test_a_view_goes_when_named_includes_it_no_more(viewed: Site) -> None:
+    text = viewed.config.read_text()
+    fewer = text.replace(VIEWS.split("\n\n")[1] + "\n", "")
+    parts = [part for part in fewer.split("[[resolver]]") if 'view = "guests"' not in part]
+    viewed.config.write_text("[[resolver]]".join(parts))
+    for words in (("apply",), ("block", "evil.example")):
+        done = viewed.cli(*words)
+        assert done.status == 4, done
+        assert "options.guests.conf, and rpzctl.toml has no such view any more" in done.stderr
+    assert answer(viewed, "guests", "c2.bad.example") == "NXDOMAIN"
+    conf = viewed.named.conf.read_text()
+    viewed.named.conf.write_text(re.sub(r"include [^;]*(options|zones)\.guests\.conf\";", "", conf))
+    rndc(viewed, "reconfig")
+    viewed.ok("apply")
+    assert not (viewed.output / "current" / "zones.guests.conf").exists()
+    assert viewed.ok("block", "evil.example").status == 0
+
+
+def test_one_view_does_not_answer_for_another(viewed: Site) -> None:
+    text = viewed.config.read_text().replace('source = "127.0.0.2"', 'source = "127.0.0.1"')
+    viewed.config.write_text(text)
+    done = viewed.cli("block", "evil.example")
+    assert done.status == 2
+    assert "from one source" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("views", "told"),
     [
@@ -200,9 +226,9 @@ def test_views_that_nothing_names_are_told(viewed: Site) -> None:
     text = viewed.config.read_text()
     one = text[text.index("[[resolver]]") : text.index("view =")]
     viewed.config.write_text(text[: text.index("[[resolver]]")] + one)
-    viewed.ok("apply", "--no-reload")
     conf = viewed.named.conf.read_text()
     viewed.named.conf.write_text(re.sub(r"(options|zones)\.[a-z]+\.conf", r"\1.conf", conf))
+    viewed.ok("apply", "--no-reload")
     rndc(viewed, "reconfig")
     done = viewed.cli("block", "evil.example")
     assert done.status == 5
