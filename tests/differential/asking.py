@@ -15,7 +15,7 @@ from rpzctl.resolvers import Answer, Question
 
 PATIENCE = 4.0
 """seconds for an answer that is to come"""
-SILENCE = 0.5
+SILENCE = 0.2
 """seconds without any answer after which the rest counts as dropped"""
 RESEND = 1.0
 

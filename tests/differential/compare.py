@@ -8,7 +8,6 @@ Prints what was compared, what a documented difference explains, and what differ
 
 import json
 import random
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -227,8 +226,6 @@ def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for address in universe.ADDRESSES:
-        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    universe.connect()
     kind, folder, *numbers = sys.argv[1:]
     sys.stdout.write(json.dumps(main(kind, Path(folder), [int(text) for text in numbers])))

@@ -40,6 +40,10 @@ class Engine(ABC):
     def stop(self) -> None:
         """End it."""
 
+    @abstractmethod
+    def ended(self) -> bool:
+        """Tell whether it is there no more, though nobody ended it."""
+
 
 class Bind(Engine):
     """BIND 9."""
@@ -73,6 +77,9 @@ class Bind(Engine):
     def stop(self) -> None:
         self.named.stop()
 
+    def ended(self) -> bool:
+        return self.named.child is None or self.named.child.poll() is not None
+
 
 class Other(Engine):
     """A kind that is started with rpzctl's own fragment, in the foreground, and killed."""
@@ -99,13 +106,16 @@ class Other(Engine):
         until(self._answers, f"{self.kind} answers", 30.0)
 
     def _answers(self) -> bool:
-        if self.child.poll() is not None:
+        if self.ended():
             raise AssertionError((self.home / "log").read_text(errors="replace")[-2000:])
         return ask(self.port, "ready.nothing", timeout=0.2) == "NXDOMAIN"
 
     def stop(self) -> None:
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
+
+    def ended(self) -> bool:
+        return self.child.poll() is not None
 
 
 class Unbound(Other):

@@ -6,6 +6,7 @@ rules on answers and name servers work as they do in the wild.
 """
 
 import random
+import subprocess
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +47,13 @@ PLACES = tuple(
 
 
 ADDRESSES = (ROOT_ADDRESS, *(place.address for place in PLACES))
+
+
+def connect() -> None:
+    """Give the network namespace that this process is in the addresses of the small internet."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in ADDRESSES:
+        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
 
 
 def hosts(place: Place) -> list[str]:
