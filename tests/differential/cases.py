@@ -9,8 +9,10 @@ each case, as JSON.
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import ip_address
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -197,21 +199,28 @@ CASES = (
 )
 
 
+@contextmanager
+def served(kind: str, home: Path, zones: Iterable[Iterable[str]]) -> Iterator[Engine]:
+    """Give a resolver of a kind with policy zones of these rules, in `home`, which is made."""
+    home.mkdir()
+    for origin, rules in zip_longest(ORIGINS, zones, fillvalue=()):
+        records = "".join(f"{rule}\n" for rule in rules)
+        (home / f"{origin}.zone").write_text(_HEAD + records)
+    engine = ENGINES[kind](home, wait=False)
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
 def shown(kind: str, folder: Path, cases: Iterable[Case]) -> list[list[str]]:
     """Return what a resolver of a kind answers to each case."""
     found = []
     for number, case in enumerate(cases):
-        home = folder / f"{kind}{number}"
-        home.mkdir()
-        for origin, rules in zip(ORIGINS, (*case.zones, "", "", ""), strict=False):
-            records = "".join(f"{rule}\n" for rule in rules.split("; "))
-            (home / f"{origin}.zone").write_text(_HEAD + records)
-        engine = ENGINES[kind](home, wait=False)
-        engine.start()
-        try:
+        zones = (rules.split("; ") for rules in case.zones)
+        with served(kind, folder / f"{kind}{number}", zones) as engine:
             found.append(answers(engine, case))
-        finally:
-            engine.stop()
     return found
 
 
@@ -222,7 +231,7 @@ def answers(engine: Engine, case: Case) -> list[str]:
     if case.at_once:
         queries = [Query(Domain(name), client=ip_address(client)) for client, name in questions]
         return [_said(answer) for answer in ask_all(engine.port, queries, set())]
-    return [_answer(engine, *question) for question in questions]
+    return [answered(engine, *question) for question in questions]
 
 
 def _said(answer: Answer) -> str:
@@ -231,7 +240,8 @@ def _said(answer: Answer) -> str:
     return " ".join(data for _, data in answer.records) or "nodata"
 
 
-def _answer(engine: Engine, client: str, name: str) -> str:
+def answered(engine: Engine, client: str, name: str) -> str:
+    """Return what a client is answered, as `servers.ask`, or that the resolver has ended."""
     if engine.ended():
         return ENDED
     got = ask(engine.port, name, timeout=PATIENCE, source=client)

@@ -174,27 +174,19 @@ class Judged(NamedTuple):
     """answers that are not BIND's, by the documented differences that they are"""
     wrong: tuple[str, ...]
     """answers that nothing explains"""
-    cells: Counter[str]
-    """by trigger, action and "BIND" or the difference: answers to queries that meet one trigger"""
 
 
 def judge(told: Sequence[Asked]) -> Judged:
     """Return what the documented differences explain of the answers, and what they do not."""
-    made = Judged(Counter(), (), Counter())
+    explained: Counter[str] = Counter()
     wrong = []
     for each in told:
         if each.fault is not None:
             wrong.append(each.fault)
             continue
-        as_bind = differs(each.query, each.bind, each.answer) is None
-        reasons = () if as_bind else each.reasons
-        made.explained.update(reasons)
-        if each.bind.match and not each.bind.beaten:
-            match = each.bind.match
-            action = "redirect" if match.records[0].startswith("CNAME g") else match.outcome
-            for reason in reasons or ("BIND",):
-                made.cells[f"{match.trigger} {action} {reason}"] += 1
-    return made._replace(wrong=tuple(wrong))
+        if differs(each.query, each.bind, each.answer) is not None:
+            explained.update(each.reasons)
+    return Judged(explained, tuple(wrong))
 
 
 def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
@@ -202,7 +194,6 @@ def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
     internet = universe.authoritative(folder)
     count, wrong = 0, []
     explained: Counter[str] = Counter()
-    cells: Counter[str] = Counter()
     try:
         internet.start_when_it_answers(universe.ROOT_ADDRESS)
         for seed in seeds:
@@ -212,7 +203,6 @@ def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
             judged = judge(told)
             count += len(told)
             explained += judged.explained
-            cells += judged.cells
             wrong += [f"seed {seed}: {fault}" for fault in judged.wrong]
     finally:
         internet.stop()
@@ -221,7 +211,6 @@ def main(kind: str, folder: Path, seeds: Sequence[int]) -> dict[str, object]:
         "explained": dict(sorted(explained.items())),
         "differences": len(wrong),
         "first": wrong[:10],
-        "cells": dict(sorted(cells.items())),
     }
 
 

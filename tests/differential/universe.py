@@ -99,9 +99,13 @@ def authoritative(home: Path) -> Named:
 
 
 def queries(chance: random.Random, count: int) -> list[Query]:
-    """Return random queries, with what the answers would be."""
-    found = []
-    for _ in range(count):
+    """Return random queries, with what the answers would be; each third asks what was asked."""
+    found: list[Query] = []
+    for number in range(count):
+        client = ip_address(chance.choice(CLIENTS))
+        if number % 3 == 2:  # noqa: PLR2004 - so that answers come from caches, too
+            found.append(chance.choice(found)._replace(client=client))
+            continue
         place = chance.choice(PLACES)
         host = chance.choice(hosts(place))
         kind = chance.choice(TYPES)
@@ -109,7 +113,7 @@ def queries(chance: random.Random, count: int) -> list[Query]:
             Query(
                 Domain(host),
                 kind,
-                ip_address(chance.choice(CLIENTS)),
+                client,
                 place.answers(host, kind),
                 (Server(Domain(place.server), (IPv4Address(place.address),)),),
             )
@@ -154,7 +158,8 @@ def rules(chance: random.Random, triggers: tuple[Trigger, ...], bounds: Bounds) 
 def _owner(chance: random.Random, trigger: Trigger) -> tuple[Domain, Scope]:
     place = chance.choice(PLACES)
     if trigger is Trigger.QNAME:
-        return Domain(chance.choice(hosts(place))), chance.choice(tuple(Scope))
+        name = chance.choice((place.name, chance.choice(hosts(place))))
+        return Domain(name), chance.choice(tuple(Scope))
     if trigger is Trigger.NSDNAME:
         name = chance.choice((place.server, place.name))
         return name_owner(Domain(name)), chance.choice(tuple(Scope))
