@@ -152,9 +152,9 @@ def _differences() -> Iterator[str]:
     """Give what each kind does otherwise than BIND, and the table of what was seen."""
     yield (
         "\n## What they do otherwise than BIND\n\nEach row predicts the answers of the real "
-        "resolver in `make test-differential`, and has a smallest policy of its own that shows it "
-        "(tests/differential/cases.py). `rpzctl check` warns of a policy that depends on one, where "
-        "the zones tell: of `shared` they do not.\n\n"
+        "resolver in `make test-differential`, and has a smallest policy of its own that shows "
+        "it (tests/differential/cases.py). `rpzctl check` warns of a policy that depends on one, "
+        "where the zones tell: of `shared` they do not.\n\n"
         "| | row | a policy that has | what happens instead |\n|---|---|---|---|\n"
     )
     for kind, rows in DIFFERENCES.items():

@@ -203,8 +203,9 @@ def of_rows(kind: str, origin: str, rows: Rows) -> list[Finding]:
     seen: dict[str, Finding] = {}
     for row in rows.all() if isinstance(rows, QuickRows) else ():
         trigger = trigger_of(row.name)
-        if able.triggers[trigger] != CAN:
-            _note(seen, "warning", origin, f"trigger {trigger}: {able.triggers[trigger]}", kind, row)
+        cannot = able.triggers[trigger]
+        if cannot != CAN:
+            _note(seen, "warning", origin, f"trigger {trigger}: {cannot}", kind, row)
         if (trigger, row.action.kind) in able.ends:
             _note(seen, "error", origin, _ending(trigger, row.action.kind), kind, row)
     return list(seen.values())

@@ -15,8 +15,8 @@ from rpzctl.triggers import Trigger
 
 _SERVERS = frozenset({Trigger.NSDNAME, Trigger.NSIP})
 Change = Callable[[Sequence[Match], Sequence[str]], list[Match]]
-"""From the triggers in the order in which BIND takes them to those that count, in theirs; given also
-the policy zones in order."""
+"""From the triggers in the order in which BIND takes them to those that count, in theirs; given
+also the policy zones in order."""
 
 
 class Difference(NamedTuple):

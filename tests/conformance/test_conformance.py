@@ -85,6 +85,18 @@ def test_an_action_that_it_cannot_do_is_refused_before_it_is_published(
     assert REAL == served.answer("cannot.example")
 
 
+def test_a_rule_that_ends_it_is_refused_before_it_is_published(served: ConformingSite) -> None:
+    ends = ABILITIES[served.daemon.kind].ends
+    before = served.files()
+    for trigger, action in ends:
+        subject = "192.0.2.53" if trigger is Trigger.NSIP else "ns.ends.example"
+        done = served.cli("block", subject, "--trigger", trigger, "--action", action, "--force")
+        assert 4 == done.status, done
+        assert f"{action} by trigger {trigger} ends it" in done.stderr
+    assert before == served.files()
+    assert REAL == served.answer("ends.example")
+
+
 TWICE = """\
 {% extends "shipped/bind/rpz.zone.j2" %}
 {% block records %}

@@ -7,7 +7,6 @@ each case, as JSON.
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -33,7 +33,7 @@ def isolated() -> list[str]:
     return words
 
 
-def run(module: str, *arguments: object) -> Any:
+def run(module: str, *arguments: object) -> Any:  # noqa: ANN401 - a document
     """Return what a module of these prints, run in a network namespace."""
     done = subprocess.run(
         [*isolated(), sys.executable, "-m", f"tests.differential.{module}", *map(str, arguments)],

@@ -103,7 +103,7 @@ def queries(chance: random.Random, count: int) -> list[Query]:
     found: list[Query] = []
     for number in range(count):
         client = ip_address(chance.choice(CLIENTS))
-        if number % 3 == 2:  # noqa: PLR2004 - so that answers come from caches, too
+        if number % 3 == 2:  # so that answers come from caches, too
             found.append(chance.choice(found)._replace(client=client))
             continue
         place = chance.choice(PLACES)

@@ -10,8 +10,9 @@ from rpzctl.render import environment
 from rpzctl.resolver_settings import RESOLVERS, PdnsRecursorSettings, UnboundSettings
 from rpzctl.resolvers import Answer, Marks, Question
 from rpzctl.resolvers.verify import Expectation, mismatch
-from rpzctl.rpz import PASSTHRU, Action, Kind, parse_action
-from rpzctl.triggers import Trigger
+from rpzctl.rows import QuickRows
+from rpzctl.rpz import PASSTHRU, Action, Kind, Row, Scope, parse_action
+from rpzctl.triggers import Trigger, owner_of
 
 PUBLISHED = Path("/srv/out/current")
 
@@ -108,6 +109,30 @@ def test_what_a_kind_cannot_do_is_an_error_before_it_is_published() -> None:
     [found] = abilities.of_shapes("knot", "x.rpz", shapes)
     assert ("error", "x.rpz") == (found.severity, found.where)
     assert [] == abilities.of_shapes("bind", "x.rpz", shapes)
+
+
+def test_a_rule_that_ends_a_resolver_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.zone"
+    path.write_text("a.example.rpz-nsdname CNAME rpz-tcp-only.\nb.example CNAME rpz-tcp-only.\n")
+    cut = Action(Kind.TCP_ONLY)
+    rows = QuickRows(
+        tuple(
+            Row(owner_of(text, trigger), Scope.EXACT, cut)
+            for text, trigger in (("192.0.2.1", Trigger.NSIP), ("b.example", Trigger.QNAME))
+        )
+    )
+    for kind in RESOLVERS:
+        found = [
+            *abilities.of_zone_file(kind, "x.rpz", path),
+            *abilities.of_rows(kind, "x.rpz", rows),
+        ]
+        said = [each.message for each in found if each.severity == "error"]
+        if kind == "unbound":
+            assert len(said) == 2
+            assert "tcp-only by trigger nsdname ends it (unbound)" in said[0]
+            assert "tcp-only by trigger ns-ip ends it (unbound)" in said[1]
+        else:
+            assert said == []
 
 
 LOCAL, ADS = "local.rpz", "ads.rpz"
