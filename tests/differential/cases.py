@@ -37,8 +37,11 @@ ELSEWHERE = f"b.{universe.PLACES[2].name}"
 THERE = str(universe.PLACES[2].answers(ELSEWHERE, "A")[0])
 ENDED = "ended"
 """what is answered by a resolver that is there no more"""
-PATIENCE = 0.7
-"""seconds until an answer counts as none"""
+PATIENCE = 3.0
+"""seconds until an answer that is to come counts as none"""
+SILENCE = 0.2
+"""the same of one that is not to come"""
+SILENT = "no answer"
 
 
 def _about(trigger: Trigger, address: str) -> str:
@@ -163,8 +166,8 @@ CASES = (
         "cached-answers",
         (f"{ANSWER} {DROP}",),
         (f"1 {NAME}", f"1 {NAME}"),
-        ("no answer", "no answer"),
-        {"unbound": ("no answer", REAL), "pdns-recursor": ("no answer", "no answer")},
+        (SILENT, SILENT),
+        {"unbound": (SILENT, REAL), "pdns-recursor": (SILENT, SILENT)},
     ),
     Case(
         "cached-answers",
@@ -225,28 +228,32 @@ def shown(kind: str, folder: Path, cases: Iterable[Case]) -> list[list[str]]:
 
 def answers(engine: Engine, case: Case) -> list[str]:
     """Return what is answered to the questions of a case."""
+    expected = case.others.get(engine.kind, case.bind)
     words = [text.split() for text in case.asked]
     questions = [(universe.CLIENTS[int(client) - 1], name) for client, name in words]
     if case.at_once:
         queries = [Query(Domain(name), client=ip_address(client)) for client, name in questions]
         return [_said(answer) for answer in ask_all(engine.port, queries, set())]
-    return [answered(engine, *question) for question in questions]
+    return [
+        answered(engine, *question, SILENCE if said in {SILENT, ENDED} else PATIENCE)
+        for question, said in zip(questions, expected, strict=True)
+    ]
 
 
 def _said(answer: Answer) -> str:
     if answer.rcode != "NOERROR":
-        return answer.rcode or "no answer"
+        return answer.rcode or SILENT
     return " ".join(data for _, data in answer.records) or "nodata"
 
 
-def answered(engine: Engine, client: str, name: str) -> str:
+def answered(engine: Engine, client: str, name: str, patience: float) -> str:
     """Return what a client is answered, as `servers.ask`, or that the resolver has ended."""
     if engine.ended():
         return ENDED
-    got = ask(engine.port, name, timeout=PATIENCE, source=client)
+    got = ask(engine.port, name, timeout=patience, source=client)
     if got == "SERVFAIL":  # named, while it fetches the addresses of name servers
-        got = ask(engine.port, name, timeout=PATIENCE, source=client)
-    return ENDED if got == "no answer" and engine.ended() else got
+        got = ask(engine.port, name, timeout=patience, source=client)
+    return ENDED if got == SILENT and engine.ended(SILENCE) else got
 
 
 def main(folder: Path, kinds: Sequence[str]) -> dict[str, list[list[str]]]:

@@ -41,8 +41,16 @@ class Engine(ABC):
         """End it."""
 
     @abstractmethod
-    def ended(self) -> bool:
-        """Tell whether it is there no more, though nobody ended it."""
+    def process(self) -> subprocess.Popen[bytes]:
+        """Return its process, once it is started."""
+
+    def ended(self, within: float = 0.0) -> bool:
+        """Tell whether it is there no more `within` so many seconds, though nobody ended it."""
+        try:
+            self.process().wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
 
 class Bind(Engine):
@@ -77,8 +85,9 @@ class Bind(Engine):
     def stop(self) -> None:
         self.named.stop()
 
-    def ended(self) -> bool:
-        return self.named.child is None or self.named.child.poll() is not None
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self.named.child is not None
+        return self.named.child
 
 
 class Other(Engine):
@@ -114,8 +123,8 @@ class Other(Engine):
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
 
-    def ended(self) -> bool:
-        return self.child.poll() is not None
+    def process(self) -> subprocess.Popen[bytes]:
+        return self.child
 
 
 class Unbound(Other):
