@@ -12,6 +12,7 @@ from rpzctl.names import is_within
 from rpzctl.plan import Plan
 from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
+from rpzctl.rpz import PASSTHRU
 from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
 from rpzctl.run import Run
 from rpzctl.store import SINKHOLE, SYNC_LOCK, Store
@@ -280,6 +281,14 @@ def changed_names(plan: Plan, served: Manifest | None) -> tuple[str, ...] | None
     return None if many else tuple(dict.fromkeys(found))
 
 
+def _passes_unseen(made: policy.OperatorPolicy) -> bool:
+    """Tell whether the operator lets pass by address or name server: no name tells what passes.
+
+    That feed zones have effect the canaries show then.
+    """
+    return any(is_other(row.name) and row.action == PASSTHRU for row in made.rows)
+
+
 def expectations(
     plan: Plan, made: policy.OperatorPolicy, target: build.Target
 ) -> list[Expectation]:
@@ -304,12 +313,12 @@ def expectations(
             moved = drawn.all().sample(SAMPLE)
         for row in moved:
             # A sinkhole zone answers for itself; what the operator decided comes before feeds.
-            if (
-                not any(is_within(row.name, name) for name in made.sinkholes)
-                if change is operator
-                else made.decide(row.name) is None
-            ):
-                found += expected(row, zones)
+            if change is operator:
+                if not any(is_within(row.name, name) for name in made.sinkholes):
+                    found += expected(row, zones)
+            elif not _passes_unseen(made):
+                asked = expected(row, zones)
+                found += [each for each in asked if made.decide(each.question.name) is None]
     for row in operator.diff.removed.sample(SAMPLE):
         if is_other(row.name):
             continue

@@ -97,7 +97,7 @@ def _one(
             _tell(query, verdict, each)
         for resolver in differ:
             mark = "as the policy says" if resolver["agrees"] else show.paint("differs", "red")
-            print(f"  {resolver['resolver']}: {resolver['answer']}: {mark}")
+            print(f"  {resolver['resolver']}: {show.plain(str(resolver['answer']))}: {mark}")
     if not all(resolver["agrees"] for resolver in differ):
         raise typer.Exit(_FAILED)
 

@@ -83,7 +83,7 @@ def _odd(origin: str, line: str, _: Options) -> Line:
 def bare(line: str) -> str:
     """Return a line without its comment; empty also for $TTL, and for the numbers of a SOA."""
     text = line if '"' in line and line[0] != ";" else line.partition(";")[0].strip()
-    is_frame = text.partition(" ")[0].upper() == "$TTL" or NUMBERS.match(text)
+    is_frame = text.upper().split(maxsplit=1)[:1] == ["$TTL"] or NUMBERS.match(text)
     return "" if is_frame else text
 
 

@@ -39,6 +39,20 @@ def local(site: Site, name: str, text: bytes, **keys: str | bool | int) -> Path:
     return path
 
 
+def test_what_the_operator_lets_pass_is_no_fault_of_a_feed(site: Site) -> None:
+    site.ok("allow", "*.shop.example")
+    local(site, "one", b"*.shop.example\nshop.example\n", format="domains", subdomains=True)
+    assert site.ok("sync", "--json").json()["applied"]["proven"]
+    assert site.answers(["shop.example", "www.shop.example"]) == {
+        "shop.example": "NXDOMAIN",
+        "www.shop.example": REAL,
+    }
+    site.ok("allow", REAL, "--force")
+    local(site, "two", b"new.example\n", format="domains")
+    assert site.ok("sync", "--json").json()["applied"]["proven"]
+    assert site.answer("new.example") == REAL, "its address passes in the zone in front"
+
+
 def test_a_feed_becomes_a_policy_zone_and_goes_again(site: Site) -> None:
     local(site, "one", b"0.0.0.0 c2.bad.example\n0.0.0.0 Upper.Bad.Example\n")
     done = site.ok("sync")

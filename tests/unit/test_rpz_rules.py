@@ -20,6 +20,7 @@ def said(text: str) -> list[str]:
     [
         ("evil.example CNAME .", "evil.example nxdomain (exact)"),
         ("EVIL.example. 60 IN CNAME .", None),
+        ("$TTL\t60", None),
         ("*.evil.example IN CNAME *.", "*.evil.example nodata"),
         ("evil.example CNAME evil.example.", "evil.example passthru (exact)"),
         ("www.evil.example CNAME www.evil.", "www.evil.example cname:www.evil (exact)"),
