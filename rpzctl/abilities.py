@@ -211,6 +211,14 @@ def of_rows(kind: str, origin: str, rows: Rows) -> list[Finding]:
     return list(seen.values())
 
 
+def why_not(kind: str, trigger: Trigger, action: Kind) -> str | None:
+    """Return why a rule cannot be published for `kind`; None: it can."""
+    able = ABILITIES[kind]
+    if (trigger, action) in able.ends:
+        return _ending(trigger, action)
+    return None if able.actions[action] == CAN else able.actions[action]
+
+
 def _ending(trigger: Trigger, action: Kind) -> str:
     return f"{action} by trigger {trigger} ends it"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpzctl import (
     __version__,
+    abilities,
     exceptions,
     feed_groups,
     guards,
@@ -55,6 +56,8 @@ class _Judges(NamedTuple):
     above_tops: frozenset[str]
     """their parents"""
     networks: Mapping[Trigger, Ranges]
+    kinds: tuple[str, ...]
+    """of the configured resolvers"""
 
 
 def zones(work: Work, group: Group) -> Became:
@@ -117,6 +120,7 @@ def _inputs(work: Work, group: Group) -> str:
         planning.judges_digest(config),
         list(config.guards.networks),
         config.guards.shipped,
+        sorted({resolver.kind for resolver in config.resolver}),
         repr(config.soa),
         repr(config.sinkhole),
         config.group_of(config.origin(group.name)).mode,
@@ -138,8 +142,10 @@ def _own(work: Work, group: Group) -> tuple[Own, LeftOut]:
         rules = _rules(config, feed)
         public = suffixes.among(_named(rules))
         for each in rules:
-            stop = _stop(judges, each, public)
-            if stop is None or each.action == PASSTHRU:
+            stop = _unserved(judges, each)
+            if stop is None and each.action != PASSTHRU:
+                stop = _stop(judges, each, public)
+            if stop is None:
                 said.setdefault((each.owner, each.scope), each.action)
             elif stop.guard == "top-site" and feed.kind != "threat":
                 told.append(stop)
@@ -193,7 +199,20 @@ def _judges(config: Config) -> _Judges:
         tops=tops,
         above_tops=frozenset(str(parent) for top in tops for parent in ancestors(top)),
         networks={each: network_guards.of_rules(config.guards, each) for each in ADDRESSES},
+        kinds=tuple(dict.fromkeys(resolver.kind for resolver in config.resolver)),
     )
+
+
+def _unserved(judges: _Judges, each: "Said") -> Stop | None:
+    """Return that a configured resolver cannot serve a rule.
+
+    A publish with it would be refused, and all other feeds with it.
+    """
+    trigger, text = triggers.subject(each.owner)
+    for kind in judges.kinds:
+        if cannot := abilities.why_not(kind, trigger, each.action.kind):
+            return Stop("resolver", f"{trigger} {text} {each.action.kind}", f"{kind}: {cannot}")
+    return None
 
 
 def _stop(judges: _Judges, each: "Said", public: set[str]) -> Stop | None:

@@ -131,3 +131,14 @@ def test_into_it_and_out_of_it(site: Site) -> None:
     done = site.cli("sync")
     assert done.status == 2
     assert "min_feeds" in done.stderr
+
+
+def test_what_a_configured_resolver_cannot_do_is_left_out(site: Site) -> None:
+    more = b"32.9.113.0.203.rpz-nsip CNAME rpz-tcp-only.\nx.example CNAME garden.test.\n"
+    set_up(site, b"evil.example CNAME .\n" + more)
+    plain = site.config.read_text()
+    for kind, lost in (("unbound", "ns-ip 203.0.113.9 tcp-only"), ("knot", "x.example cname")):
+        site.config.write_text(f'{plain}\n[[resolver]]\nkind = "{kind}"\n')
+        done = site.ok("sync", "--no-reload", "--now")
+        assert "guards left out 1" in done.stderr
+        assert lost in done.stderr
