@@ -111,10 +111,17 @@ def of_candidate(kind: str, zone: Candidate) -> list[Finding]:
     """
     shapes = zone.drawn.shapes if zone.drawn else {}
     found = of_shapes(kind, zone.origin, shapes)
-    if zone.monitored and kind != "bind":
-        told = f"cannot be monitored by {kind}, which would apply it"
-        found.append(error("resolver", zone.origin, told, 'let its group have mode = "enforce"'))
+    if zone.monitored:
+        found += of_monitored(kind, zone.origin)
     return found + (of_rows(kind, zone.origin, zone.rows) if zone.rows is not None else [])
+
+
+def of_monitored(kind: str, origin: str) -> list[Finding]:
+    """Find that `kind` cannot merely log what a zone would do."""
+    if kind == "bind":
+        return []
+    told = f"cannot be monitored by {kind}, which would apply it"
+    return [error("resolver", origin, told, 'let its group have mode = "enforce"')]
 
 
 def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Finding]:

@@ -11,9 +11,9 @@ Held against each policy before it is published; one that does not come true sto
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from rpzctl import evaluate, views
+from rpzctl import evaluate, records, views
 from rpzctl.config import Config, Line, Name, read_toml
 from rpzctl.errors import UsageFault
 from rpzctl.manifest import ZoneEntry
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 Expected = Literal[
     "resolves", "blocked", "passes", "nxdomain", "nodata", "drop", "tcp-only", "data"
 ]
+
+
+def _record_type(text: str) -> str:
+    if not records.is_type(text):
+        raise ValueError(f"{text!r} is no type of record")
+    return text
 
 
 class ServerOf(Typed):
@@ -44,7 +50,7 @@ class Case(Typed):
     """the name that is asked for"""
     expect: Expected
     """resolves (nothing keeps the true answer back), blocked, or what exactly happens"""
-    type: str = "A"
+    type: Annotated[str, _record_type] = "A"
     """the type of record that is asked for"""
     client: IPv4Address | IPv6Address | None = None
     """who asks; for rules on clients"""
@@ -94,7 +100,7 @@ class Held(NamedTuple):
         elif case.expect == "blocked":
             right = verdict.blocks
         else:
-            right = verdict.outcome == case.expect
+            right = verdict.outcome == case.expect and not verdict.sinkhole
         if right and case.zone is not None:
             right = verdict.match is not None and verdict.match.zone == case.zone
         if right:
@@ -108,9 +114,9 @@ class Held(NamedTuple):
 
 def told(verdict: evaluate.Verdict) -> str:
     """Return a verdict for people."""
+    if verdict.sinkhole:
+        return f"answered by the sinkhole zone {verdict.sinkhole}"
     if verdict.match is None:
-        if verdict.sinkhole:
-            return f"answered by the sinkhole zone {verdict.sinkhole}"
         return str(verdict.outcome)
     match = verdict.match
     records = f" {', '.join(verdict.records)}" if verdict.records else ""

@@ -8,7 +8,7 @@ that cannot be read.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from rpzctl import edits, guards, pipeline, planning, recording
+from rpzctl import edits, pipeline, planning, recording
 from rpzctl.book import Book, read_book
 from rpzctl.edits import Subject
 from rpzctl.errors import UsageFault
@@ -21,6 +21,7 @@ from rpzctl.recording import Recorded
 from rpzctl.rpz import SCOPES, Scope
 from rpzctl.rule import Rule, Verb
 from rpzctl.run import Run
+from rpzctl.triggers import Trigger, owner_of
 
 MOST = 5_000
 """so many names at most become rules: rule files are for people to read"""
@@ -74,20 +75,22 @@ def understand(inspected: Inspected, like: Rule, *, exact: bool) -> Importing:
     With `exact`, a name means itself alone where the format does not say.
     """
     parsed = inspected.parsed
-    count = parsed.entries["name"].n_unique()
+    count = parsed.entries["name"].n_unique() + len(parsed.networks)
     if count > MOST:
         raise UsageFault(
-            f"the list has {count} names; at most {MOST} become rules",
+            f"the list has {count} names and networks; at most {MOST} become rules",
             fix="define a feed instead: rpzctl feeds add NAME URL",
         )
     if not count:
         raise UsageFault(
-            "there is no name in the list",
+            "there is no name or address in the list",
             details=[f"line {r.line}: {r.reason}: {r.text}" for r in parsed.rejects[:10]],
             fix="'rpzctl feeds inspect FILE --format FORMAT' shows what a reader makes of it",
         )
     other: Verb = "allow" if like.verb == "block" else "block"
-    wanted: dict[Verb, tuple[Subject, ...]] = {like.verb: _subjects(parsed, exact, allow=False)}
+    networks = tuple(_network(text) for text in parsed.networks)
+    names = _subjects(parsed, exact, allow=False)
+    wanted: dict[Verb, tuple[Subject, ...]] = {like.verb: (*names, *networks)}
     if like.verb == "block":
         wanted[other] = _subjects(parsed, exact, allow=True)
     else:  # a list of what may resolve: all of it
@@ -106,6 +109,11 @@ def _subjects(parsed: Parsed, exact: bool, *, allow: bool) -> tuple[Subject, ...
     return tuple(
         Subject(name, Domain(name), SCOPES[said[name]]) for name in sorted(said, key=sort_key)
     )
+
+
+def _network(text: str) -> Subject:
+    """Return a network as the subject of a rule on addresses in answers."""
+    return Subject(text, owner_of(text, Trigger.RESPONSE_IP), Scope.EXACT)
 
 
 def edit(run: Run, wanted: Importing, report: list[Report]) -> Callable[[Book], Book]:
@@ -212,7 +220,7 @@ def _judged(
 def _stops(run: Run, rules: Iterable[Rule]) -> dict[tuple[Domain, Scope], Refusal]:
     rules = list(rules)
     by_text = {f"{rule.verb} {rule.shown()}": rule.subject for rule in rules}
-    stops = guards.judge(rules, planning.suffix_list(run.config), planning.protected(run.config))
+    stops = planning.judged_rules(run.config, rules)
     return {by_text[s.subject]: Refusal(s.subject, s.guard, s.reason) for s in stops}
 
 

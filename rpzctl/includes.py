@@ -92,7 +92,7 @@ def _unbound(conf: Path, published: Path) -> list[Finding]:
         return []
     if not included:
         return [_missing(conf, published / "unbound.conf")]
-    modules = re.findall(r'^\s*module-config:\s*"?([^"\n]*)', text, re.MULTILINE)
+    modules = re.findall(r"^\s*module-config:\s*[\"']?([^\"'\n]*)", text, re.MULTILINE)
     if modules and modules[-1].split()[:1] == ["respip"]:
         return []
     return [
@@ -109,6 +109,9 @@ def _pdns_recursor(conf: Path, published: Path) -> list[Finding]:
     fragment = published / "pdns-recursor.lua"
     try:
         text = conf.read_text(encoding="utf-8")
+        for folder in re.findall(r"^\s*include-dir\s*=\s*(\S+)", text, re.MULTILINE)[-1:]:
+            more = sorted(Path(folder).glob("*.conf"))  # these count over recursor.conf
+            text = "\n".join([text, *(each.read_text(encoding="utf-8") for each in more)])
         named = re.findall(r"^\s*lua-config-file\s*=\s*(\S+)", text, re.MULTILINE)
         if named and str(fragment) not in {named[-1], ""}:
             lua = Path(named[-1]).read_text(encoding="utf-8")

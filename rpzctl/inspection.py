@@ -267,6 +267,7 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
             found += _zone(folder, entry)
             for kind in kinds if entry.kind == "policy" else ():
                 found += abilities.of_zone_file(kind, entry.origin, folder / entry.file)
+                found += abilities.of_monitored(kind, entry.origin) if entry.monitored else []
     order = [(each, folder / current.zones[each].file) for each in current.policy_zones]
     if not damaged & {str(path) for _, path in order}:
         found += [each for kind in kinds for each in dependence.findings(kind, order)]

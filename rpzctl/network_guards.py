@@ -38,6 +38,7 @@ _NO_CLIENTS = {
     "is of special use: loopback",
     "is of special use: multicast",
 }
+_NOT_CLIENTS = {why: nets for why, nets in _SPECIAL.items() if why in _NO_CLIENTS}
 _Span = tuple[int, int, str]
 """first and last address, and why no feed may take them"""
 
@@ -105,7 +106,7 @@ def of_rules(config: Guards, trigger: Trigger) -> Ranges:
     """
     own = [(text, "your own: guards.networks in rpzctl.toml") for text in config.networks]
     if trigger is Trigger.CLIENT_IP:
-        return _ranges({why: nets for why, nets in _SPECIAL.items() if why in _NO_CLIENTS}, own)
+        return _ranges(_NOT_CLIENTS, own)
     shipped = read(networks_list()) if config.shipped else []
     harmful = {
         why: tuple(net for net in nets if net not in _DOCUMENTATION)
@@ -119,7 +120,8 @@ def judge(rules: Iterable[Rule], config: Guards) -> Iterator[Stop]:
 
     network
         Harm: 10.0.0.0/8 in answers is the company itself, an address of a CDN a thousand sites, a
-        rule on the client 127.0.0.1 the resolver's own questions.
+        rule on the client 127.0.0.1, also one that lets it pass, the questions by which rpzctl
+        proves a change.
         Example: a feed entry pasted with /8 for /28.
     """
     known: dict[Trigger, Ranges] = {}
@@ -130,11 +132,12 @@ def judge(rules: Iterable[Rule], config: Guards) -> Iterator[Stop]:
         net = network_of(rule.name)
         if trigger not in known:
             known[trigger] = of_rules(config, trigger)
+        ends = int(net.network_address), int(net.broadcast_address)
         why = _wide(net)
         if why is None and rule.verb == "block":
-            why = known[trigger].hit(
-                net.version, int(net.network_address), int(net.broadcast_address)
-            )
+            why = known[trigger].hit(net.version, *ends)
+        elif why is None and trigger is Trigger.CLIENT_IP:  # own clients may pass; we may not
+            why = _ranges(_NOT_CLIENTS, ()).hit(net.version, *ends)
         if why is not None:
             yield Stop("network", f"{rule.verb} {rule.shown()}", why)
 

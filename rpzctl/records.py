@@ -23,6 +23,24 @@ _REFUSED = frozenset(
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"])+')
 
 
+_USUAL = frozenset(
+    {"A", "AAAA", "ANY", "CAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SOA", "SRV", "TXT"}
+)
+
+
+def is_type(text: str) -> bool:
+    """Tell whether `text` is a type of record that can be asked for, in any case."""
+    if text.upper() in _USUAL:
+        return True
+    import dns.exception
+    import dns.rdatatype
+
+    try:
+        return not dns.rdatatype.is_metatype(dns.rdatatype.from_text(text))
+    except (dns.exception.DNSException, ValueError):
+        return False
+
+
 def parse(text: str) -> tuple[str, ...]:
     """Return the records in `text`, each in dnspython's form, sorted, each once.
 

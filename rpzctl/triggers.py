@@ -16,6 +16,7 @@ from rpzctl.names import RESERVED, Domain, NameFault, parse
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ZEROS = "zz"
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _GROUPS = 8
 """of 16 bits in an IPv6 address"""
 
@@ -62,14 +63,22 @@ def network(text: str) -> Network:
     if "%" in body:
         raise NameFault("has a scope identifier, which no other machine knows")
     try:
-        return ipaddress.ip_network(body)
-    except ValueError:
-        pass
-    try:
         wide = ipaddress.ip_network(body, strict=False)
     except ValueError:
         raise NameFault("is neither an address nor a prefix") from None
-    raise NameFault(f"has bits set behind its prefix; {wide} is the network around it")
+    if str(wide.network_address) != str(ipaddress.ip_address(body.partition("/")[0])):
+        raise NameFault(f"has bits set behind its prefix; {wide} is the network around it")
+    return _ruled(wide)
+
+
+def _ruled(net: Network) -> Network:
+    """Return the network that a rule can be on: IPv4 in IPv6 is IPv4, as BIND matches it."""
+    if not net.prefixlen:
+        raise NameFault("is every address there is, and BIND takes no such rule")
+    if isinstance(net, ipaddress.IPv6Network) and net.subnet_of(_MAPPED):
+        number = int(net.network_address) & 0xFFFFFFFF
+        return ipaddress.IPv4Network((number, net.prefixlen - 96))
+    return net
 
 
 def shown(net: Network) -> str:

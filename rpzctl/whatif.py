@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpzctl import cases, evaluate
+from rpzctl.config import Sinkhole
 from rpzctl.errors import RpzctlError
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.resolvers import Answer, Marks, rewritten
@@ -125,13 +126,32 @@ def findings(run: Run) -> "list[Finding]":
         return list(cases.findings(run.config, files, sinkholes))
 
 
-def agrees(verdict: evaluate.Verdict, answer: Answer, marks: Marks = Marks.ZONE) -> bool:
+_NO_ANSWERS = frozenset({"REFUSED", "NOTAUTH", "FORMERR", "NOTIMP"})
+"""what a server says that does not answer us; SERVFAIL is what it says of a broken domain"""
+
+
+def _is_of_another(answer: Answer, zone: str, marks: Marks) -> bool:
+    """Tell whether an answer names another policy zone than `zone` as the one that made it."""
+    return marks is not Marks.AUTHORITATIVE and answer.policy_zone not in {None, zone}
+
+
+def agrees(  # noqa: PLR0911 - one case for each action
+    verdict: evaluate.Verdict, answer: Answer, sinkhole: Sinkhole, marks: Marks = Marks.ZONE
+) -> bool:
     """Tell whether a resolver's answer is what the policy says, as far as it shows by its marks."""
+    if verdict.outcome == "drop":
+        return answer.rcode is None
+    if answer.rcode is None or answer.rcode in _NO_ANSWERS:
+        return False
+    if verdict.sinkhole is not None:
+        kind = answer.question.type
+        own = {"A": str(sinkhole.ipv4), "AAAA": str(sinkhole.ipv6)}.get(kind)
+        return own is None or answer.data(kind) == [own]
+    if verdict.blocks and verdict.match and _is_of_another(answer, verdict.match.zone, marks):
+        return False
     match verdict.outcome:
         case "passes" | "not rewritten":
-            return verdict.sinkhole is not None or not rewritten(answer, marks)
-        case "drop":
-            return answer.rcode is None
+            return not rewritten(answer, marks)
         case "tcp-only":
             return answer.truncated
         case "nxdomain":

@@ -4,6 +4,7 @@ Modules of commands import nothing heavy at their top: `rpzctl --version` and th
 pay only for what they use.
 """
 
+import errno
 import io
 import sys
 from contextlib import nullcontext, redirect_stderr, suppress
@@ -137,5 +138,10 @@ def _run(arguments: list[str], given: Given) -> int:
         print("rpzctl: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
+        return 1
+    except OSError as fault:
+        if fault.filename is not None or fault.errno not in {errno.ENOSPC, errno.EIO}:
+            raise
+        print(f"rpzctl: cannot write what was asked for: {fault.strerror}", file=sys.stderr)
         return 1
     return 0

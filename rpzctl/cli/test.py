@@ -68,6 +68,10 @@ def simulate(
 
     if (name is None) == (file is None):
         raise UsageFault("give a name, or --file with expectations")
+    if file is not None and (live or client or answer or ns or view or kind != "A"):
+        raise UsageFault(
+            "with --file, what is asked stands in the file: take the other options out"
+        )
     run = run_of(ctx)
     if file is not None:
         _cases(run, Path(file), planned=planned, as_json=json)
@@ -103,6 +107,7 @@ def _one(
 
 
 def _query(name: str, kind: str, client: str | None, answers: list[str], ns: list[str]) -> "Query":
+    from rpzctl import records
     from rpzctl.errors import UsageFault
     from rpzctl.evaluate import Query
     from rpzctl.names import NameFault, paste, printable
@@ -111,7 +116,7 @@ def _query(name: str, kind: str, client: str | None, answers: list[str], ns: lis
         pasted = paste(name)
     except NameFault as fault:
         raise UsageFault(f"{printable(name)!r} {fault}") from None
-    if not kind.isalnum() or not kind.isascii():
+    if not records.is_type(kind):
         raise UsageFault(f"--type {printable(kind)!r} is no type of record")
     return Query(
         pasted.name,
@@ -162,7 +167,7 @@ def _live(run: "Run", query: "Query", verdicts: Mapping[str, "Verdict"]) -> list
             {
                 "resolver": resolver.title,
                 "answer": answer.text(),
-                "agrees": agrees(verdict, answer, resolver.marks),
+                "agrees": agrees(verdict, answer, run.config.sinkhole, resolver.marks),
             }
         )
     return found

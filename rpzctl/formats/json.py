@@ -15,6 +15,9 @@ name = "json"
 summary = "a JSON list of names, or of objects with a name; path and field say where"
 _LISTS = ("data", "iocs", "domains", "results", "items", "list")
 
+_EXPORT = frozenset({"generation", "zones", "rows"})
+"""keys of `rpzctl export --format json`"""
+
 
 def document(data: bytes, found: Gathered) -> Any:  # noqa: ANN401 - whatever JSON says
     """Return the JSON document in `data`; None, and a reject with its line, if it is none."""
@@ -40,6 +43,9 @@ def read(data: bytes, options: Options) -> Parsed:
     found = Gathered()
     value = document(data, found)
     if value is None:
+        return found.parsed()
+    if isinstance(value, dict) and not options.path and value.keys() >= _EXPORT:
+        found.reject(1, "", "is an export of rpzctl, of which this would read the names alone")
         return found.parsed()
     items = _list(value, options.path)
     if items is None:

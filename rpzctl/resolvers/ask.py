@@ -17,6 +17,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from rpzctl.errors import RpzctlError
+from rpzctl.names import printable
 from rpzctl.resolvers import Answer, Question
 
 RESEND = 0.25
@@ -149,5 +150,5 @@ def _policy_zone(message: dns.message.Message) -> str | None:
             return rrset.name.to_text(omit_final_dot=True).lower()
     for option in message.options:
         if isinstance(option, dns.edns.EDEOption) and (option.text or "").startswith(TELLS):
-            return str(option.text).removeprefix(TELLS)
+            return printable(str(option.text).removeprefix(TELLS), 260)
     return None

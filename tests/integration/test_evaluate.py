@@ -62,6 +62,13 @@ def test_what_was_beaten_is_told(ruled: Site) -> None:
 def test_a_sinkhole_zone_answers(ruled: Site) -> None:
     found = ruled.ok("test", "www.hole.example", "--json").json()
     assert (found["blocks"], found["sinkhole_zone"]) == (True, "hole.example")
+    told = ruled.ok("test", "hole.example", "--live")
+    assert "answered by the sinkhole zone hole.example" in told.stdout
+    cases = ruled.home / "hole.toml"
+    cases.write_text('[[case]]\nname = "hole.example"\nexpect = "passes"\n')
+    done = ruled.cli("test", "--file", str(cases))
+    assert done.status == 4
+    assert "is answered by the sinkhole zone" in done.stdout
 
 
 def test_live_compares_with_the_resolver(ruled: Site) -> None:
@@ -69,9 +76,13 @@ def test_live_compares_with_the_resolver(ruled: Site) -> None:
         found = ruled.ok("test", *words, "--live", "--json").json()
         assert [each["agrees"] for each in found["live"]] == [True], words
     ruled.named.stop()
+    silent = ruled.cli("test", "fine.example", "--live")
+    assert (silent.status, "no answer: differs" in silent.stdout) == (4, True)
     ruled.named.configure("", "")
     ruled.named.start()
     try:
+        hole = ruled.cli("test", "hole.example", "--live")
+        assert (hole.status, "differs" in hole.stdout) == (4, True), "the zone is not there"
         told = ruled.cli("test", "www.evil.example", "--live")
         assert (told.status, "differs" in told.stdout) == (4, True)
     finally:
@@ -92,7 +103,9 @@ def test_planned_is_what_apply_would_do(ruled: Site) -> None:
 
 def test_what_cannot_be_asked_is_said(ruled: Site) -> None:
     for words in ((), ("a..b",), ("a.example", "--client", "x"), ("a.example", "--ns", "a..b"),
-                  ("a.example", "--type", "A;B"), ("a.example", "--file", "x")):  # fmt: skip
+                  ("a.example", "--type", "A;B"), ("a.example", "--file", "x"),
+                  ("a.example", "--type", "BOGUS", "--live"), ("a.example", "--type", "AXFR"),
+                  ("--file", "x", "--live"), ("--file", "x", "--client", "192.0.2.1")):  # fmt: skip
         refused = ruled.cli("test", *words)
         assert refused.status == 2, words
         assert "Traceback" not in refused.stderr

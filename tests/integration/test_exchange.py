@@ -127,6 +127,35 @@ def test_adblock_says_scopes_exceptions_and_blocks_inside_them(policy: Site) -> 
     assert "||evil.org^\n" in text
 
 
+def test_our_own_json_is_not_read_for_its_names_alone(policy: Site) -> None:
+    path = policy.home / "own.json"
+    path.write_text(policy.ok("export", "--format", "json").stdout)
+    done = policy.cli("import", str(path), "--format", "json", "--dry-run")
+    assert done.status == 2
+    assert "is an export of rpzctl" in done.stderr
+
+
+def test_addresses_of_a_list_become_rules_on_answers(policy: Site) -> None:
+    path = policy.home / "list.rpz"
+    path.write_text(
+        "32.9.230.66.45.rpz-ip CNAME .\n24.0.0.168.192.rpz-ip CNAME .\nnew.example CNAME .\n"
+    )
+    done = policy.ok("import", str(path), "--format", "rpz", "--json").json()
+    assert done["added"] == ["block new.example exact", "block 45.66.230.9"]
+    assert [each["guard"] for each in done["refused"]] == ["network"]
+    assert "45.66.230.9" in policy.block_list.read_text()
+
+
+def test_a_full_disk_is_told(policy: Site) -> None:
+    with Path("/dev/full").open("wb") as full:
+        for words in (("export", "--format", "json"), ("list",)):
+            done = subprocess.run(
+                policy.command(*words), stdout=full, stderr=subprocess.PIPE, check=False
+            )
+            assert done.returncode == 1, words
+            assert b"Traceback" not in done.stderr
+
+
 def test_json_has_each_row_of_each_zone(policy: Site) -> None:
     value = json.loads(policy.ok("export", "--format", "json").stdout)
     assert ["sinkhole zones", "local.rpz", "malware.rpz"] == value["zones"]

@@ -40,6 +40,8 @@ def test_a_group_is_tried_before_it_bites(site: Site) -> None:
         if each["state"] != "ok"
     }
     assert site.cli("check").status == 0
+    other = site.cli("check", "--engine", "unbound")
+    assert (other.status, "cannot be monitored by unbound" in other.stdout) == (4, True)
 
 
 def test_out_of_shadow_and_back(site: Site) -> None:

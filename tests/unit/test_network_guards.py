@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpzctl import network_guards, shipped
+from rpzctl.config import Guards
 from rpzctl.network_guards import Guarded, guard
+from rpzctl.rpz import Scope
+from rpzctl.rule import Rule, Verb
+from rpzctl.triggers import Trigger, owner_of
 
 KNOWN = network_guards.known(shipped=True)
 
@@ -84,3 +88,21 @@ def test_each_network_is_either_kept_or_stopped_and_none_that_is_private_is_kept
     for text in guarded.kept:
         address = ipaddress.ip_address(text)
         assert not any(address in ipaddress.ip_network(n) for n in private)
+
+
+@pytest.mark.parametrize(
+    ("verb", "text", "stopped"),
+    [
+        ("allow", "127.0.0.0/8", True),
+        ("allow", "::1", True),
+        ("allow", "10.20.0.0/16", False),
+        ("block", "10.20.0.0/16", True),
+        ("block", "10.30.0.0/16", False),
+    ],
+)
+def test_rules_on_clients_do_not_take_what_proves_them(
+    verb: Verb, text: str, *, stopped: bool
+) -> None:
+    rule = Rule(verb=verb, name=owner_of(text, Trigger.CLIENT_IP), scope=Scope.EXACT)
+    config = Guards(networks=("10.20.0.0/16",))
+    assert stopped == bool(list(network_guards.judge([rule], config)))

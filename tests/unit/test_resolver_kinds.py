@@ -184,6 +184,7 @@ def unbound(folder: Path, text: str) -> UnboundSettings:
     [
         'server:\n module-config: "respip iterator"\ninclude: "OUT/unbound.conf"\n',
         "server:\n module-config: respip iterator\ninclude: OUT/unbound.conf # ours\n",
+        "server:\n module-config: 'respip iterator'\ninclude: \"OUT/unbound.conf\"\n",
         'server:\n module-config: "respip iterator"\ninclude-toplevel: "OUT/unbound.conf"\n',
     ],
 )
@@ -226,6 +227,7 @@ def test_a_broken_fragment_or_configuration_of_unbound_is_found(tmp_path: Path) 
     [
         ("lua-config-file=OUT/pdns-recursor.lua\nextended-resolution-errors=yes\n", "", None),
         ("lua-config-file=HERE\nextended-resolution-errors=yes\n", 'dofile("OUT")', None),
+        ("include-dir=HERE.d\n", "", None),
         ("lua-config-file=HERE\nextended-resolution-errors=yes\n", "-- none", "does not include"),
         ("extended-resolution-errors=yes\n", "", "does not include"),
         ("lua-config-file=OUT/pdns-recursor.lua\n", "", "extended-resolution-errors is not on"),
@@ -238,6 +240,9 @@ def test_what_pdns_recursor_lacks_is_told(
     text = conf.replace("OUT/pdns-recursor.lua", fragment).replace("HERE", f"{tmp_path}/x.lua")
     (tmp_path / "recursor.conf").write_text(text)
     (tmp_path / "x.lua").write_text(lua.replace("OUT", fragment))
+    more = tmp_path / "x.lua.d"
+    more.mkdir()
+    (more / "10.conf").write_text(f"lua-config-file={fragment}\nextended-resolution-errors=yes\n")
     found = includes.not_included(
         PdnsRecursorSettings(kind="pdns-recursor", config_dir=tmp_path), PUBLISHED
     )

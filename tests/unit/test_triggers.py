@@ -80,3 +80,16 @@ def test_there_and_back(
     owner = address_owner(net, trigger)
     assert net == network_of(owner)
     assert trigger_of(owner) is trigger
+
+
+def test_ipv4_in_ipv6_is_ipv4() -> None:
+    """BIND reads another owner without a word, and never matches it."""
+    owner = owner_of("::ffff:198.51.100.0/120", Trigger.RESPONSE_IP)
+    assert owner == owner_of("198.51.100.0/24", Trigger.RESPONSE_IP)
+    assert str(network("::fffe:0:0/95")) == "::fffe:0:0/95"
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0/0", "::/0"])
+def test_every_address_is_no_network_for_a_rule(text: str) -> None:
+    with pytest.raises(NameFault, match="every address"):
+        network(text)
