@@ -34,6 +34,7 @@ from rpzctl.plan import Candidate
 from rpzctl.rows import QuickRows
 from rpzctl.rpz import BITS, PASSTHRU, SCOPES, Action, Row, Scope, longest_name
 from rpzctl.snapshots import read_as
+from rpzctl.suffixes import Suffixes
 from rpzctl.triggers import ADDRESSES, Trigger
 from rpzctl.wanted import Became, Report, Work
 
@@ -142,9 +143,8 @@ def _own(work: Work, group: Group) -> tuple[Own, LeftOut]:
         rules = _rules(config, feed)
         public = suffixes.among(_named(rules))
         for each in rules:
-            stop = _unserved(judges, each)
-            if stop is None and each.action != PASSTHRU:
-                stop = _stop(judges, each, public)
+            judge = _too_wide if each.action == PASSTHRU else _stop
+            stop = _unserved(judges, each) or judge(judges, each, public)
             if stop is None:
                 said.setdefault((each.owner, each.scope), each.action)
             elif stop.guard == "top-site" and feed.kind != "threat":
@@ -154,7 +154,7 @@ def _own(work: Work, group: Group) -> tuple[Own, LeftOut]:
                 stops.append(stop)
     names = {feed.name for feed, _ in group.feeds}
     others = {name: text for name, text in work.excepted.items() if name not in names}
-    left_over = _without(said, others.values())
+    left_over = _without(said, others.values(), suffixes)
     if len(set(said.values())) > MOST_ACTIONS:
         raise RpzctlError(f"its feeds say more than {MOST_ACTIONS} different actions")
     left = LeftOut(
@@ -235,12 +235,21 @@ def _stop(judges: _Judges, each: "Said", public: set[str]) -> Stop | None:
     return None
 
 
-def _without(said: Own, texts: Iterable[bytes]) -> Own:
+def _too_wide(_: _Judges, each: "Said", public: set[str]) -> Stop | None:
+    """Return what speaks against a rule by which something passes all zones behind."""
+    trigger, text = triggers.subject(each.owner)
+    if trigger in ADDRESSES:
+        stops = network_guards.guard([text], Ranges({4: (), 6: ()})).stops
+        return stops[0] if stops else None
+    return Stop("public-suffix", text, "is a public suffix") if text in public else None
+
+
+def _without(said: Own, texts: Iterable[bytes], suffixes: Suffixes) -> Own:
     """Return what is `said`, less what other feeds except; those pass where a wider rule stays."""
     allows = [allow for text in texts for allow in exceptions.of_text(text)]
     if not allows:
         return said
-    united = dict(exceptions.united(allows, set()))
+    united = dict(exceptions.united(allows, suffixes.among(name for name, _ in allows)))
     wide = {name for name, bits in united.items() if bits & BITS[Scope.BELOW]}
     left = {
         (owner, scope): action

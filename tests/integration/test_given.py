@@ -98,6 +98,18 @@ def test_guards_hold_for_them_as_well(site: Site) -> None:
     assert (site.output / "current" / "vendor.rpz.zone").read_text().count("CNAME") == 1
 
 
+def test_what_passes_a_whole_suffix_is_not_listened_to(site: Site) -> None:
+    passes = b"*.com CNAME rpz-passthru.\n1.0.0.0.128.rpz-client-ip CNAME rpz-passthru.\n"
+    set_up(site, b"evil.com CNAME .\n" + passes)
+    local(site, "ads", b"||ads.com^\n@@||com^\n", format="adblock", zone="ads")
+    done = site.ok("sync")
+    assert "vendor.rpz: guards left out 2" in done.stderr
+    assert site.answers(["evil.com", "www.ads.com"]) == {
+        "evil.com": "NXDOMAIN",
+        "www.ads.com": "NXDOMAIN",
+    }
+
+
 def test_what_is_too_much_or_no_rpz_leaves_all_as_it_is(site: Site) -> None:
     set_up(site, b"evil.example CNAME .\n")
     site.ok("sync")
