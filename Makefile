@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 N ?= 100000
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: demo engines test test-slow test-differential conformance lint bench docs wheel clean
 

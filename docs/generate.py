@@ -165,7 +165,8 @@ def _differences() -> Iterator[str]:
     yield (
         "\n## What was seen\n\nWhat a rule of each trigger and action did to a question that was "
         "asked twice: what BIND means by it (yes), or what happened instead. Written by `make "
-        "conformance` from the real resolvers; the test suite holds it against them.\n\n"
+        "conformance` from the real resolvers; `make test-differential` holds it against "
+        "them.\n\n"
         f"| | {' | '.join(ABILITIES[kind].title for kind in seen)} |\n|---{'|---' * len(seen)}|\n"
     )
     for cell in seen["bind"]:

@@ -98,6 +98,7 @@ def test_each_difference_has_a_case_that_shows_it(kind: str, home: Path) -> None
         assert list(case.bind if kind == "bind" else case.others[kind]) == said, case
 
 
+@pytest.mark.differential
 @KINDS
 def test_the_conformance_table_is_what_is_seen(kind: str, home: Path) -> None:
     needed(kind)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers import REAL, Site, find, until
 
-RUNS = 40
+RUNS = 20
 
 
 def seconds(most: float) -> float:

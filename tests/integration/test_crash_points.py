@@ -13,7 +13,7 @@ from tests.integration.test_feeds import local
 from tests.servers import REAL, Site
 
 ROOT = Path(__file__).parents[2]
-FEW = 11
+FEW = 19
 """each so manieth side effect is tried by the default suite, all of them by `make test-slow`"""
 
 
