@@ -40,6 +40,8 @@ class Ability(NamedTuple):
     """rules by which it ends as soon as a query meets one: never published for it"""
     refuses_duplicates: bool = False
     """a record that stands twice costs the whole zone"""
+    max_ttl: bool = False
+    """it bounds the TTL of a zone's answers where its configuration says so"""
 
 
 def _actions(**but: str) -> Mapping[Kind, str]:
@@ -60,6 +62,7 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             triggers=_triggers(),
             change="`rndc reload` of each changed zone; `rndc reconfig` for another set of zones",
             proof="an answer names its policy zone (SOA in the additional section)",
+            max_ttl=True,
         ),
         "unbound": Ability(
             title="Unbound 1.17",
@@ -82,6 +85,7 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             change="`rec_control reload-lua-config`: all zones, whichever changed",
             proof="an answer names the policy zone that speaks of it (extended error, RFC 8914)",
             refuses_duplicates=True,
+            max_ttl=True,
         ),
         "knot": Ability(
             title="Knot Resolver 5.6",
@@ -122,6 +126,17 @@ def of_monitored(kind: str, origin: str) -> list[Finding]:
         return []
     told = f"cannot be monitored by {kind}, which would apply it"
     return [error("resolver", origin, told, 'let its group have mode = "enforce"')]
+
+
+def of_max_ttl(kind: str, group: str, seconds: int | None) -> list[Finding]:
+    """Find that `kind` cannot bound how long clients keep the answers of a group (max_policy_ttl).
+
+    Harm: a block that is taken back goes on for as long as the TTL of the zone says.
+    """
+    if seconds is None or ABILITIES[kind].max_ttl:
+        return []
+    told = f"max_policy_ttl does nothing on {kind}: its clients keep answers as long as [soa] says"
+    return [Finding("resolver", "warning", f"group.{group}", told, "let [soa] ttl be as short")]
 
 
 def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Finding]:

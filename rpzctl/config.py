@@ -101,6 +101,9 @@ class PolicySettings(Typed):
     query that is the first of its zone may pass such a rule"""
     break_dnssec: bool = True
     """named blocks signed names also for clients that ask for signatures"""
+    add_soa: bool = True
+    """what named rewrites has the SOA of its policy zone, by which rpzctl proves which zone made an
+    answer. false: clients do not see it, and the canaries prove which zones are live"""
     keep: Annotated[int, Between(2, 10_000)] = 10
     """how many generations are kept; the current one and the one last proved always are"""
     keep_days: Annotated[int, Between(0, 36_500)] = 0
@@ -218,7 +221,10 @@ class Group(Typed):
     log: bool | None = None
     """whether named logs its rewrites; else as `policy.log` says"""
     max_policy_ttl: Seconds | None = None
-    """the longest that clients of named may keep its answers; else `soa.ttl`"""
+    """the longest that clients of BIND and of PowerDNS may keep its answers; else `soa.ttl`"""
+    min_update_interval: Annotated[int, Between(0, 3600)] = 0
+    """so many seconds named lets pass between two changes of its zones, to spare a busy one; what
+    is blocked waits for it, and rpzctl with it, until it is proved"""
 
     def agree(self) -> None:
         """Raise ValueError for keys that do not go together."""

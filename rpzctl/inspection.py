@@ -271,6 +271,12 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
     order = [(each, folder / current.zones[each].file) for each in current.policy_zones]
     if not damaged & {str(path) for _, path in order}:
         found += [each for kind in kinds for each in dependence.findings(kind, order)]
+    found += [
+        each
+        for name, group in run.config.group.items()
+        for kind in kinds
+        for each in abilities.of_max_ttl(kind, name, group.max_policy_ttl)
+    ]
     rows = {origin: current.zones[origin].rows for origin in current.policy_zones}
     found += views.findings(run.config, rows)
     return found + _published_fragments(run, current) + _not_live(run, current)

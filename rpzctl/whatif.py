@@ -132,7 +132,8 @@ _NO_ANSWERS = frozenset({"REFUSED", "NOTAUTH", "FORMERR", "NOTIMP"})
 
 def _is_of_another(answer: Answer, zone: str, marks: Marks) -> bool:
     """Tell whether an answer names another policy zone than `zone` as the one that made it."""
-    return marks is not Marks.AUTHORITATIVE and answer.policy_zone not in {None, zone}
+    names = marks not in {Marks.AUTHORITATIVE, Marks.NONE}
+    return names and answer.policy_zone not in {None, zone}
 
 
 def agrees(  # noqa: PLR0911 - one case for each action

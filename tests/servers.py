@@ -24,6 +24,7 @@ from typing import IO, Any, NamedTuple
 import pytest
 
 from rpzctl.cli import run
+from tests.asking import ask
 
 REAL = "192.0.2.1"
 """what every name answers that no policy speaks of"""
@@ -100,39 +101,6 @@ class Result(NamedTuple):
         value = json.loads(self.stdout)
         assert isinstance(value, dict)
         return value
-
-
-def ask(
-    port: int,
-    name: str,
-    kind: str = "A",
-    *,
-    tcp: bool = False,
-    timeout: float = 5.0,
-    server: str = "127.0.0.1",
-    source: str | None = None,
-) -> str:
-    """Return what the server at `port` answers, in one word or one line.
-
-    ``NXDOMAIN``, ``nodata``, ``truncated``, ``no answer``, or the data of the answer's records.
-    """
-    import dns.exception
-    import dns.flags
-    import dns.message
-    import dns.query
-    import dns.rcode
-
-    query = dns.message.make_query(name, kind)
-    send = dns.query.tcp if tcp else dns.query.udp
-    try:
-        reply = send(query, server, timeout=timeout, port=port, source=source)
-    except (dns.exception.Timeout, OSError, EOFError):
-        return "no answer"
-    if reply.flags & dns.flags.TC:
-        return "truncated"
-    if reply.rcode() != dns.rcode.NOERROR:
-        return dns.rcode.to_text(reply.rcode())
-    return " ".join(rdata.to_text() for rrset in reply.answer for rdata in rrset) or "nodata"
 
 
 @dataclass

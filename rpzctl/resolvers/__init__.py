@@ -58,12 +58,16 @@ class Marks(StrEnum):
     """it names the policy zone that speaks of the name, also where that lets it through"""
     AUTHORITATIVE = "authoritative"
     """its AA flag is set, as that of nothing that comes from the internet is"""
+    NONE = "none"
+    """it does not"""
 
 
 def rewritten(answer: Answer, marks: Marks) -> bool:
     """Tell whether policy made `answer`, as far as it shows."""
     if marks is Marks.AUTHORITATIVE:
         return answer.authoritative
+    if marks is Marks.NONE:
+        return answer.truncated
     if marks is Marks.MATCH and answer.rcode in {"NOERROR", "NXDOMAIN"} and not answer.bare:
         return False  # local data, or let through
     return answer.policy_zone is not None

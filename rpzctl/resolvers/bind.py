@@ -38,12 +38,13 @@ class Bind(NamedTuple):
     @property
     def timeout(self) -> float:
         """Seconds until a change of a small zone must be live."""
-        return self.settings.timeout
+        longest = max((g.min_update_interval for g in self.config.group.values()), default=0)
+        return self.settings.timeout + longest
 
     @property
     def marks(self) -> Marks:
-        """A rewritten answer has the policy zone's SOA in its additional section."""
-        return Marks.ZONE
+        """A rewritten answer has the policy zone's SOA in its additional section, if it may."""
+        return Marks.ZONE if self.config.policy.add_soa else Marks.NONE
 
     @property
     def advice(self) -> str:
@@ -84,7 +85,7 @@ class Bind(NamedTuple):
             )
         try:
             address = (str(self.settings.rndc_server), self.settings.rndc_port)
-            socket.create_connection(address, timeout=self.timeout).close()
+            socket.create_connection(address, timeout=self.settings.timeout).close()
         except OSError as fault:
             raise RpzctlError(
                 f"named does not listen for rndc at {address[0]} port {address[1]}: "

@@ -66,8 +66,11 @@ def mismatch(
     Where answers do not name their policy zone (`marks`), the canaries alone prove which zones are
     live, and of an answer only whether any policy made it.
     """
-    fits = _fits_some_zone if marks is Marks.AUTHORITATIVE else _fits
+    names_none = marks in {Marks.AUTHORITATIVE, Marks.NONE}
+    fits = _fits_some_zone if names_none else _fits
     passed = marks is Marks.MATCH and _may_have_passed(expectation, answer)
+    if marks is Marks.NONE:  # nothing speaks against it but what it says
+        answer = answer._replace(authoritative=expectation.action != PASSTHRU)
     if passed or fits(expectation, answer, sinkhole):
         return None
     planned = expectation.action or "not rewritten"

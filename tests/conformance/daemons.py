@@ -16,8 +16,9 @@ from typing import ClassVar
 
 import pytest
 
+from tests.asking import ask
 from tests.conformance.internet import internet
-from tests.servers import REAL, RPZCTL, Named, Result, Site, ask, free_port, until
+from tests.servers import REAL, RPZCTL, Named, Result, Site, free_port, until
 
 INTERNET = f"""\
 $TTL 60

@@ -10,8 +10,9 @@ from pathlib import Path
 from rpzctl.abilities import ABILITIES, CAN
 from rpzctl.rpz import BLOCK_KINDS, Kind
 from rpzctl.triggers import Trigger
+from tests.asking import ask, reply
 from tests.conformance.daemons import ConformingSite
-from tests.servers import REAL, ask
+from tests.servers import REAL
 
 DOES = {
     Kind.NXDOMAIN: "NXDOMAIN",
@@ -218,6 +219,22 @@ def test_the_operator_comes_before_feeds_and_feeds_come_and_go(served: Conformin
     assert names == served.answers(names)
     live = served.ok("status", "--json").json()
     assert (True, ["local.rpz"]) == (live["live"], [zone["origin"] for zone in live["zones"]])
+
+
+def test_how_long_answers_of_a_group_may_be_kept_is_as_the_table_says(
+    served: ConformingSite,
+) -> None:
+    text = served.config.read_text()
+    served.config.write_text(f'{text}\n[group.short]\naction = "sinkhole"\nmax_policy_ttl = 2\n')
+    feed(served, "short", "kept.short.example\n")
+    assert served.ok("sync", "--json").json()["applied"]["proven"]
+    found = reply(served.daemon.port, "kept.short.example").answer[0].ttl
+    bounded = ABILITIES[served.daemon.kind].max_ttl
+    assert (found == 2) == bounded, found
+    assert ("max_policy_ttl does nothing" in served.cli("check").stdout) != bounded
+    served.ok("feeds", "disable", "short")
+    served.config.write_text(text)
+    served.ok("apply")
 
 
 def test_what_the_evaluator_says_is_what_it_does(served: ConformingSite) -> None:

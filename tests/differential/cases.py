@@ -19,10 +19,10 @@ from rpzctl.evaluate import Query
 from rpzctl.names import Domain
 from rpzctl.resolvers import Answer
 from rpzctl.triggers import Trigger, address_owner, network
+from tests.asking import ask
 from tests.differential import universe
 from tests.differential.asking import ask_all
 from tests.differential.engines import ENGINES, ORIGINS, Engine
-from tests.servers import ask
 
 _HEAD = """\
 $TTL 60

@@ -14,8 +14,9 @@ from rpzctl import config, fragments, render
 from rpzctl.abilities import ABILITIES
 from rpzctl.rpz import Kind
 from rpzctl.triggers import Trigger
+from tests.asking import ask
 from tests.differential import universe
-from tests.servers import Named, ask, find, free_port, until
+from tests.servers import Named, find, free_port, until
 
 ORIGINS = ("first.rpz", "second.rpz", "third.rpz")
 _HINTS = f". 60 IN NS ns.net.\nns.net. 60 IN A {universe.ROOT_ADDRESS}\n"

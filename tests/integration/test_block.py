@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.servers import REAL, Site, ask
+from tests.asking import ask
+from tests.servers import REAL, Site
 
 
 def test_a_blocked_name_is_dead_and_all_below_it(shared: Site) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from rpzctl.deployment import parts, quoting
 from rpzctl.errors import UsageFault
+from tests.asking import ask
 from tests.integration.test_git import Repo, repo
-from tests.servers import Site, ask, bare_site, find, until
+from tests.servers import Site, bare_site, find, until
 
 __all__ = ["repo"]  # the fixture
 

@@ -1,7 +1,8 @@
 """A group that does what its feeds say: each trigger, each action, behind the guards."""
 
+from tests.asking import ask
 from tests.integration.test_feeds import local
-from tests.servers import REAL, Site, ask
+from tests.servers import REAL, Site
 
 FEED = b"""\
 $TTL 300

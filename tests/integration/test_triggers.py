@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rpzctl.triggers import Network, Trigger, address_owner
-from tests.servers import REAL, Named, Site, ask, find, live_site
+from tests.asking import ask
+from tests.servers import REAL, Named, Site, find, live_site
 
 HEAD = "$TTL 60\n@ SOA localhost. a.localhost. 1 60 60 60 60\n@ NS localhost.\n"
 COUNT = 300

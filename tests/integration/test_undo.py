@@ -123,7 +123,10 @@ def test_an_undo_does_not_take_the_edit_of_another_hand_for_ours(site: Site) -> 
     assert "drift" not in {each["id"] for each in site.cli("check", "--json").json()["findings"]}
 
 
-def test_an_answer_that_is_not_as_planned_is_undone(site: Site) -> None:
+@pytest.mark.parametrize("add_soa", [True, False])
+def test_an_answer_that_is_not_as_planned_is_undone(site: Site, *, add_soa: bool) -> None:
+    if not add_soa:
+        site.config.write_text(f"[policy]\nadd_soa = false\n{site.config.read_text()}")
     let_through_in_front(site)
     site.ok("block", "held.example")
     done = undone(site, "does not answer as planned", "new.example A: planned nxdomain")

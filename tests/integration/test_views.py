@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.asking import ask
 from tests.integration.test_feeds import local
-from tests.servers import REAL, Site, ask
+from tests.servers import REAL, Site
 
 CLIENTS = {"staff": "127.0.0.1", "guests": "127.0.0.2", "servers": "127.0.0.3"}
 VIEWS = """

@@ -161,6 +161,13 @@ NONE = Answer(ASKED)
         (Marks.MATCH, "passthru", (LOCAL,), REAL._replace(policy_zone=ADS), False),
         (Marks.ZONE, "passthru", (LOCAL,), REAL._replace(policy_zone=LOCAL), False),
         (Marks.MATCH, None, (LOCAL,), REAL._replace(policy_zone=LOCAL), False),
+        (Marks.NONE, "nxdomain", (LOCAL,), NXDOMAIN, True),
+        (Marks.NONE, "nxdomain", (LOCAL,), REAL, False),
+        (Marks.NONE, "nxdomain", (LOCAL, ADS), REAL, True),
+        (Marks.NONE, "passthru", (LOCAL,), REAL, True),
+        (Marks.NONE, "passthru", (LOCAL,), REAL._replace(truncated=True), False),
+        (Marks.NONE, "drop", (LOCAL,), NONE, True),
+        (Marks.NONE, None, (LOCAL,), REAL, True),
     ],
 )
 def test_an_answer_proves_as_much_as_its_kind_tells(
