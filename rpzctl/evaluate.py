@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from rpzctl.manifest import ZoneEntry
 from rpzctl.names import Domain, ancestors, is_within
 from rpzctl.published import all_records, has_below, opened
-from rpzctl.triggers import Trigger, address_owner, name_owner
+from rpzctl.triggers import LABELS, Trigger, address_owner, name_owner
 
 Address = IPv4Address | IPv6Address
 Outcome = Literal["passes", "nxdomain", "nodata", "drop", "tcp-only", "data", "not rewritten"]
@@ -90,6 +90,8 @@ class Verdict(NamedTuple):
     """the sinkhole zone that answers"""
     beaten: tuple[Match, ...] = ()
     """triggers that the query meets, too, in the order in which they would have decided"""
+    untold: tuple[Trigger, ...] = ()
+    """what there are rules on that would decide before it, and of which the query says nothing"""
 
     @property
     def blocks(self) -> bool:
@@ -105,6 +107,7 @@ class Verdict(NamedTuple):
             "records": list(self.records),
             "sinkhole_zone": self.sinkhole,
             "beaten": [match.value() for match in self.beaten],
+            "untold": list(self.untold),
         }
 
 
@@ -145,7 +148,28 @@ def evaluate(zones: Sequence[Zone], sinkholes: Sequence[str], query: Query) -> V
     found = [match for zone in zones for match in _matches(zone, query)]
     places = {zone.origin: place for place, zone in enumerate(zones)}
     found.sort(key=lambda match: (places[match.zone], _RANK[match.trigger]))
-    return decided(query, sinkholes, found)
+    limit = (places[found[0].zone], _RANK[found[0].trigger]) if found else (len(zones), 0)
+    untold = tuple(
+        trigger
+        for trigger in _unsaid(query)
+        if any(
+            (place, _RANK[trigger]) < limit and zone.any_below(LABELS[trigger])
+            for place, zone in enumerate(zones)
+        )
+    )
+    return decided(query, sinkholes, found)._replace(untold=untold)
+
+
+def _unsaid(query: Query) -> Iterator[Trigger]:
+    """Give the triggers of which `query` says nothing, and which it might meet all the same."""
+    if query.client is None:
+        yield Trigger.CLIENT_IP
+    if not query.answers and query.type in {"A", "AAAA", "ANY"}:
+        yield Trigger.RESPONSE_IP
+    if not any(server.name for server in query.servers):
+        yield Trigger.NSDNAME
+    if not any(server.addresses for server in query.servers):
+        yield Trigger.NSIP
 
 
 def decided(query: Query, sinkholes: Sequence[str], found: Sequence[Match]) -> Verdict:

@@ -12,6 +12,7 @@ from rpzctl.errors import RpzctlError
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.resolvers import Answer, Marks, rewritten
 from rpzctl.run import Run
+from rpzctl.triggers import Trigger
 
 if TYPE_CHECKING:
     from rpzctl.build import Target
@@ -134,6 +135,18 @@ def _is_of_another(answer: Answer, zone: str, marks: Marks) -> bool:
     """Tell whether an answer names another policy zone than `zone` as the one that made it."""
     names = marks not in {Marks.AUTHORITATIVE, Marks.NONE}
     return names and answer.policy_zone not in {None, zone}
+
+
+def may_depend(verdict: evaluate.Verdict, answer: Answer, marks: Marks) -> bool:
+    """Tell whether a rule may have made `answer` of which the query says nothing.
+
+    Rules on clients have not: under one that speaks of this machine no change could be proved.
+    """
+    if answer.rcode is None or answer.rcode in _NO_ANSWERS:
+        return False
+    if not set(verdict.untold) - {Trigger.CLIENT_IP}:
+        return False
+    return verdict.sinkhole is None or rewritten(answer, marks)
 
 
 def agrees(  # noqa: PLR0911 - one case for each action

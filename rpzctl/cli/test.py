@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from rpzctl.run import Run
 
 _FAILED = 4
+_MARKS: Mapping[bool | None, str] = {True: "as the policy says", None: "cannot be told"}
+_UNTOLD = {
+    "client-ip": "clients (--client)",
+    "response-ip": "addresses in answers (--answer)",
+    "nsdname": "names of name servers (--ns)",
+    "ns-ip": "addresses of name servers (--ns)",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -100,9 +107,9 @@ def _one(
         for each, verdict in told.items():
             _tell(query, verdict, each)
         for resolver in differ:
-            mark = "as the policy says" if resolver["agrees"] else show.paint("differs", "red")
+            mark = _MARKS.get(resolver["agrees"]) or show.paint("differs", "red")
             print(f"  {resolver['resolver']}: {show.plain(str(resolver['answer']))}: {mark}")
-    if not all(resolver["agrees"] for resolver in differ):
+    if any(resolver["agrees"] is False for resolver in differ):
         raise typer.Exit(_FAILED)
 
 
@@ -152,22 +159,26 @@ def _server(text: str) -> "Server":
     return Server(parsed, tuple(_address(each, "--ns") for each in addresses))
 
 
-def _live(run: "Run", query: "Query", verdicts: Mapping[str, "Verdict"]) -> list[dict[str, object]]:
-    """Ask the resolver of each view; return what it says, and whether the policy says that."""
-    from rpzctl.resolvers import Question
-    from rpzctl.whatif import agrees
+def _live(run: "Run", query: "Query", verdicts: Mapping[str, "Verdict"]) -> list[dict[str, Any]]:
+    """Ask the resolver of each view; return what it says, and whether the policy says that.
 
-    found: list[dict[str, object]] = []
+    None: it says something else, by a rule perhaps of which the query says nothing.
+    """
+    from rpzctl.resolvers import Question
+    from rpzctl.whatif import agrees, may_depend
+
+    found: list[dict[str, Any]] = []
     for settings, resolver in zip(run.config.resolver, run.resolvers, strict=True):
         verdict = verdicts.get(getattr(settings, "view", ""))
         if verdict is None:
             continue
         [answer] = resolver.ask([Question(query.name, query.type)], 2.0)
+        right = agrees(verdict, answer, run.config.sinkhole, resolver.marks)
         found.append(
             {
                 "resolver": resolver.title,
                 "answer": answer.text(),
-                "agrees": agrees(verdict, answer, run.config.sinkhole, resolver.marks),
+                "agrees": right or (None if may_depend(verdict, answer, resolver.marks) else False),
             }
         )
     return found
@@ -182,6 +193,9 @@ def _tell(query: "Query", verdict: "Verdict", view: str) -> None:
     for match in verdict.beaten:
         records = ", ".join(match.records)
         print(show.plain(f"  beats {match.zone}: {match.owner} {records}"))
+    if verdict.untold:
+        rules = ", ".join(_UNTOLD[each] for each in verdict.untold)
+        print(f"  unless one of the rules on {rules} is met")
 
 
 def _cases(run: "Run", path: Path, *, planned: bool, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from rpzctl.doctor.finding import Finding, NotLooked, fault, ok, warning
 from rpzctl.doctor.includes import LOAD
 from rpzctl.doctor.named_conf import NamedConf, Statement, View, named, zone_name, zones
 from rpzctl.doctor.scene import Scene
+from rpzctl.resolvers.bind import Bind
 
 _MOST_ZONES = 64
 _MOST_ZONES_BEFORE = 32
@@ -133,7 +134,7 @@ def update_interval(scene: Scene) -> Iterator[Finding]:
     Reference: BIND 9 ARM, response-policy: min-update-interval
     """
     for server in scene.servers:
-        timeout = server.settings.timeout
+        timeout = Bind(server.settings, scene.config).timeout
         found = False
         for _, policy in _policies(scene, server.conf):
             given = policy.value("min-update-interval")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_feeds import local
-from tests.servers import Site, bare_site, live_site
+from tests.servers import REAL, Site, bare_site, live_site
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,22 @@ def test_a_sinkhole_zone_answers(ruled: Site) -> None:
     done = ruled.cli("test", "--file", str(cases))
     assert done.status == 4
     assert "is answered by the sinkhole zone" in done.stdout
+
+
+def test_what_the_query_says_nothing_of_is_told(site: Site) -> None:
+    site.ok("block", "evil.example")
+    assert "unless" not in site.ok("test", "fine.example").stdout
+    site.ok("block", REAL, "--action", "nodata")
+    told = site.ok("test", "fine.example", "--live")
+    assert "unless one of the rules on addresses in answers (--answer) is met" in told.stdout
+    assert "cannot be told" in told.stdout
+    found = site.ok("test", "fine.example", "--live", "--json").json()
+    assert (["response-ip"], None) == (found["untold"], found["live"][0]["agrees"])
+    given = site.ok("test", "fine.example", "--answer", REAL, "--live").stdout
+    assert "unless" not in given
+    assert "as the policy says" in given
+    assert "unless" not in site.ok("test", "evil.example").stdout, "the name decides before it"
+    assert "unless" not in site.ok("test", "fine.example", "--type", "TXT").stdout
 
 
 def test_live_compares_with_the_resolver(ruled: Site) -> None:
