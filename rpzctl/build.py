@@ -172,16 +172,16 @@ def content(config: Config, store: Store, good: Manifest) -> Content:
     folder = store.folder(good)
     texts = fragments.published(folder)
     if not texts.keys() >= set(fragments.names(config)):
-        texts = {**_drawn(config, store, good.policy_zones, good.sinkholes), **texts}
+        texts = {**_drawn(config, store, good, good.policy_zones), **texts}
     zones = {origin: (entry, folder) for origin, entry in good.zones.items()}
     return Content(zones, texts, good.sinkholes, folder)
 
 
-def _drawn(
-    config: Config, store: Store, zones: Sequence[str], sinkholes: Sequence[str]
-) -> dict[str, str]:
+def _drawn(config: Config, store: Store, made: Manifest, zones: Sequence[str]) -> dict[str, str]:
+    """Return the fragments of `zones`, with the operator's rules of the generation `made`."""
     env = render.environment(config)
-    return fragments.drawn(env, config, store.current_link, zones, sinkholes)
+    rows = fragments.rows_of(config, store.folder(made), made)
+    return fragments.drawn(env, config, store.current_link, zones, made.sinkholes, rows)
 
 
 def mixed(config: Config, store: Store, good: Manifest, current: Manifest) -> Content:
@@ -191,9 +191,11 @@ def mixed(config: Config, store: Store, good: Manifest, current: Manifest) -> Co
     for origin in (config.policy.operator_zone, SINKHOLE):
         zones[origin] = new.zones[origin]
     texts = dict(old.fragments)
+    if fragments.SINKHOLES in new.fragments:
+        texts[fragments.SINKHOLES] = new.fragments[fragments.SINKHOLES]
     if new.sinkholes != old.sinkholes:
         policy_zones = [origin for origin in zones if origin != SINKHOLE]
-        anew = _drawn(config, store, policy_zones, new.sinkholes)
+        anew = _drawn(config, store, current, policy_zones)
         texts.update({name: anew[name] for name in anew if fragments.names_sinkholes(name)})
     return Content(zones, texts, new.sinkholes, new.rules)
 

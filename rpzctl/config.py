@@ -221,7 +221,8 @@ class Group(Typed):
     log: bool | None = None
     """whether named logs its rewrites; else as `policy.log` says"""
     max_policy_ttl: Seconds | None = None
-    """the longest that clients of BIND and of PowerDNS may keep its answers; else `soa.ttl`"""
+    """the longest in seconds that clients of BIND and of PowerDNS may keep its answers; left out,
+    BIND says 5 and the others what the records say: `soa.ttl`"""
     min_update_interval: Annotated[int, Between(0, 3600)] = 0
     """so many seconds named lets pass between two changes of its zones, to spare a busy one; what
     is blocked waits for it, and rpzctl with it, until it is proved"""

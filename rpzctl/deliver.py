@@ -9,7 +9,7 @@ from rpzctl import build, fragments, policy, times
 from rpzctl.errors import NotLive, RpzctlError
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.names import is_within
-from rpzctl.plan import Plan
+from rpzctl.plan import Plan, ZoneChange
 from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
 from rpzctl.rpz import PASSTHRU
@@ -319,9 +319,18 @@ def expectations(
             elif not _passes_unseen(made):
                 asked = expected(row, zones)
                 found += [each for each in asked if made.decide(each.question.name) is None]
+    return found + _freed(operator, made)
+
+
+def _freed(operator: ZoneChange, made: policy.OperatorPolicy) -> list[Expectation]:
+    """Return what to ask about names of which the operator no longer speaks himself."""
+    found = []
     for row in operator.diff.removed.sample(SAMPLE):
         if is_other(row.name):
             continue
         action = made.decide(row.name)
-        found.append(Expectation(Question(row.name), action, (operator.origin,)))
+        if not any(is_within(row.name, name) for name in made.sinkholes):
+            found.append(Expectation(Question(row.name), action, (operator.origin,)))
+        elif action == PASSTHRU:  # which leaves it to the sinkhole zone
+            found.append(Expectation(Question(row.name), SINKHOLE_ACTION))
     return found

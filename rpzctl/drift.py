@@ -75,9 +75,13 @@ def fragments(config: Config, store: Store, manifest: Manifest) -> Iterator[Find
     if missing:
         return
     try:
+        rows = kinds.rows_of(config, folder, manifest)
+    except RpzctlError:
+        return  # which is told of the file itself
+    try:
         env = render.environment(config)
         drawn = kinds.drawn(
-            env, config, store.current_link, manifest.policy_zones, manifest.sinkholes
+            env, config, store.current_link, manifest.policy_zones, manifest.sinkholes, rows
         )
     except RpzctlError as fault:
         yield error("drift", config.repo / "templates", fault.message, fault.fix)

@@ -11,7 +11,7 @@ more policy zone, in front, so that one comes or goes without a change of config
 import base64
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +19,10 @@ from rpzctl import render, views
 from rpzctl.config import Config
 from rpzctl.errors import RpzctlError
 from rpzctl.files import read_text
+from rpzctl.manifest import Manifest
+from rpzctl.names import is_within
+from rpzctl.rows import expand, read
+from rpzctl.rpz import PASSTHRU, Action, Kind, Row, owners
 
 SINKHOLES = "sinkholes.rpz"
 """the file of the policy zone that holds the sinkhole zones, for resolvers other than BIND"""
@@ -95,10 +99,12 @@ def drawn(
     published: Path,
     zones: Sequence[str],
     sinkholes: Sequence[str],
+    rows: Iterable[Row],
 ) -> dict[str, str]:
     """Return the text of the fragments, by file name.
 
-    `published` is the folder through which resolvers read what is published.
+    `published` is the folder through which resolvers read what is published, `rows` are those of
+    the operator's zone.
     """
 
     def file(zone: str) -> Path:
@@ -116,6 +122,8 @@ def drawn(
         },
         SINKHOLES: {"sinkholes": sinkholes, "sinkhole": config.sinkhole, "soa": config.soa},
     }
+    if SINKHOLES in names(config):
+        values[SINKHOLES]["narrower"] = _narrower(env, config, sinkholes, rows)
     whole: dict[str, object] = {
         "zones": zones,
         "policy": config.policy,
@@ -141,6 +149,39 @@ def drawn(
         name: render.fragment(env, templates[name], **values.get(name, whole))
         for name in names(config)
     }
+
+
+def rows_of(config: Config, folder: Path, made: Manifest) -> Iterable[Row]:
+    """Return those of the operator's rows in the generation `made` that fragments may need.
+
+    `folder` is that generation's. Raises `RpzctlError` when they are damaged.
+    """
+    own = made.zones[config.policy.operator_zone].rows_file
+    return read(folder / own) if own and SINKHOLES in names(config) else ()
+
+
+def _narrower(
+    env: render.Templates, config: Config, sinkholes: Sequence[str], rows: Iterable[Row]
+) -> tuple[str, ...]:
+    """Return the records by which rules below sinkhole zones hold, where those stand in front.
+
+    A row that passes is there because the sinkhole zone answers for itself in BIND, or around a
+    narrower one: that is the answer of the sinkhole zone here.
+    """
+    answer = Action(Kind.SINKHOLE)
+    below = [
+        row._replace(action=answer if row.action == PASSTHRU else row.action)
+        for row in rows
+        if any(row.name != zone and is_within(row.name, zone) for zone in sinkholes)
+    ]
+    actions = {row.action for row in below}
+    drawn = render.zone(env, "bind/rpz.zone.j2", config, SINKHOLES_ORIGIN, actions)
+    texts = (
+        expand(drawn.shapes[row.action], owner)
+        for row in below
+        for owner in owners(row.name, row.scope)
+    )
+    return tuple(line for text in texts for line in text.splitlines())
 
 
 def published(folder: Path) -> dict[str, str]:

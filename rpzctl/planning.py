@@ -76,6 +76,7 @@ def make_target(
                 run.store.current_link,
                 [zone.origin for zone in zones],
                 made.sinkholes,
+                made.rows,
             ),
         ),
         made,

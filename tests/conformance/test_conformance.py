@@ -256,6 +256,30 @@ def test_a_sinkhole_zone_comes_and_goes(served: ConformingSite) -> None:
     assert REAL == served.answer("www.victim.example")
 
 
+def test_narrower_rules_hold_in_a_sinkhole_zone(served: ConformingSite) -> None:
+    served.ok("block", "sunk.example", "--via", "zone")
+    served.ok("block", "none.sunk.example", "--action", "nodata")
+    served.ok("block", "a.one.sunk.example", "--exact", "--data", "A 198.51.100.7")
+    served.ok("allow", "in.none.sunk.example", "--force")
+    told = {
+        "sunk.example": "127.0.0.1",
+        "x.sunk.example": "127.0.0.1",
+        "none.sunk.example": "nodata",
+        "x.none.sunk.example": "nodata",
+        "in.none.sunk.example": "127.0.0.1",
+        "a.one.sunk.example": "198.51.100.7",
+        "x.a.one.sunk.example": "127.0.0.1",
+        "one.sunk.example": "127.0.0.1",
+    }
+    assert told == served.answers(told)
+    assert served.cli("check").status == 0
+    served.ok("unblock", "none.sunk.example", "a.one.sunk.example")
+    assert "127.0.0.1" == served.answer("none.sunk.example")
+    served.ok("unallow", "in.none.sunk.example")
+    served.ok("unblock", "sunk.example")
+    assert REAL == served.answer("none.sunk.example")
+
+
 def test_a_change_that_does_not_come_true_is_undone(served: ConformingSite) -> None:
     served.ok("block", "held.example")
     served.daemon.configure(served.output / "current", foreign=True)

@@ -105,7 +105,7 @@ class Other(Engine):
         (home / "hints").write_text(_HINTS)
         (home / "policy.toml").write_text(f'[[resolver]]\nkind = "{self.kind}"\n')
         loaded = config.load(home / "policy.toml")
-        drawn = fragments.drawn(render.environment(loaded), loaded, home, ORIGINS, ())
+        drawn = fragments.drawn(render.environment(loaded), loaded, home, ORIGINS, (), ())
         for name, text in drawn.items():
             (home / name).write_text(text)
         command = self.configure(home / self.fragment)

@@ -11,7 +11,7 @@ def drawn(folder: Path, text: str) -> dict[str, str]:
     file = folder / "rpzctl.toml"
     file.write_text(text)
     loaded = config.load(file)
-    return fragments.drawn(render.environment(loaded), loaded, folder / "current", ZONES, [])
+    return fragments.drawn(render.environment(loaded), loaded, folder / "current", ZONES, [], [])
 
 
 def test_options_of_a_group_are_those_of_all_its_zones(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def house(folder: Path, *kinds: str) -> config.Config:
 def drawn(folder: Path, *kinds: str) -> dict[str, str]:
     made = house(folder, *kinds)
     zones = ["local.rpz", "ads.rpz"]
-    return fragments.drawn(environment(made), made, PUBLISHED, zones, ["victim.example"])
+    return fragments.drawn(environment(made), made, PUBLISHED, zones, ["victim.example"], [])
 
 
 @pytest.mark.parametrize(
