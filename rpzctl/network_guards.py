@@ -115,8 +115,10 @@ def of_rules(config: Guards, trigger: Trigger) -> Ranges:
     return _ranges(harmful, [*shipped, *own])
 
 
-def judge(rules: Iterable[Rule], config: Guards) -> Iterator[Stop]:
+def judge(rules: Iterable[Rule], config: Guards, ours: Iterable[str] = ()) -> Iterator[Stop]:
     """Give what speaks against those of `rules` that are on addresses. A forced one is not judged.
+
+    `ours` are the addresses from which rpzctl asks the resolvers.
 
     network
         Harm: 10.0.0.0/8 in answers is the company itself, an address of a CDN a thousand sites, a
@@ -125,6 +127,7 @@ def judge(rules: Iterable[Rule], config: Guards) -> Iterator[Stop]:
         Example: a feed entry pasted with /8 for /28.
     """
     known: dict[Trigger, Ranges] = {}
+    asking = _ranges(_NOT_CLIENTS, [(each, "rpzctl, which asks from it") for each in ours])
     for rule in rules:
         trigger = trigger_of(rule.name)
         if rule.forced or trigger not in ADDRESSES:
@@ -134,10 +137,10 @@ def judge(rules: Iterable[Rule], config: Guards) -> Iterator[Stop]:
             known[trigger] = of_rules(config, trigger)
         ends = int(net.network_address), int(net.broadcast_address)
         why = _wide(net)
+        if why is None and trigger is Trigger.CLIENT_IP:  # own clients may pass; we may not
+            why = asking.hit(net.version, *ends)
         if why is None and rule.verb == "block":
             why = known[trigger].hit(net.version, *ends)
-        elif why is None and trigger is Trigger.CLIENT_IP:  # own clients may pass; we may not
-            why = _ranges(_NOT_CLIENTS, ()).hit(net.version, *ends)
         if why is not None:
             yield Stop("network", f"{rule.verb} {rule.shown()}", why)
 

@@ -151,7 +151,8 @@ def judged_rules(config: Config, rules: Sequence[Rule]) -> Iterator[guards.Stop]
     if any(triggers.trigger_of(rule.name) in triggers.ADDRESSES for rule in rules):
         from rpzctl import network_guards  # few rules are on addresses
 
-        yield from network_guards.judge(rules, config.guards)
+        ours = [str(each.source) for each in config.resolver if each.source]
+        yield from network_guards.judge(rules, config.guards, ours)
 
 
 def saved_rows(store: Store, base: Manifest | None) -> dict[str, Path]:

@@ -152,4 +152,5 @@ def _action(record: str) -> str:
     words = record.split()
     if len(words) > 1 and words[-2] == "CNAME":
         return _SAYS.get(words[-1], f"cname:{printable(words[-1].rstrip('.'))}")
-    return "sinkhole"
+    # The records of a sinkhole have a TTL of their own, local data of a rule that of the zone.
+    return "sinkhole" if words and words[0].isdigit() else f"data:{printable(record, 200)}"

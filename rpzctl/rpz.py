@@ -59,8 +59,8 @@ class Action(NamedTuple):
 
 # One record of a policy zone as rpzctl writes it: a relative owner, perhaps TTL and class, a type,
 # data in printable ASCII. A CNAME without its final dot would be relative to the origin:
-# `rpz-passthru` would become a redirect. CH and HS are classes, not types. The bulk lane applies
-# the same pattern.
+# `rpz-passthru` would become a redirect. CH and HS are classes, not types. A semicolon outside
+# quotation marks begins a comment. The bulk lane applies the same pattern.
 OWNER_PATTERN = rf"(?:\*\.)?(?:{LABEL}\.)*{LAST_LABEL}"
 RECORD_PATTERN = (
     rf"{OWNER_PATTERN}(?: [0-9]+)?(?: IN)? "
@@ -68,7 +68,7 @@ RECORD_PATTERN = (
     r"|(?:A|AAAA) [0-9a-f.:]+"
     r"|TXT(?: \"[ -~]*\")+"
     r"|(?:C[A-MO-Z][A-Z0-9]+|T[A-WYZ][A-Z0-9]+|H[A-RT-Z][A-Z0-9]+|[ABD-GI-SU-Z][A-Z0-9]+)"
-    r" [ -:<-~]+)"
+    r" (?:[ !#-:<-~]|\"(?:[ !#-\[\]-~]|\\[ -~])*\")+)"
 )
 RECORD = re.compile(RECORD_PATTERN + r"\Z")
 RECORDS = re.compile(rf"(?:{RECORD_PATTERN}\n)*+")

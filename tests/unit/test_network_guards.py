@@ -98,6 +98,9 @@ def test_each_network_is_either_kept_or_stopped_and_none_that_is_private_is_kept
         ("allow", "10.20.0.0/16", False),
         ("block", "10.20.0.0/16", True),
         ("block", "10.30.0.0/16", False),
+        ("block", "10.40.1.0/24", True),
+        ("allow", "10.40.1.7", True),
+        ("allow", "10.40.2.0/24", False),
     ],
 )
 def test_rules_on_clients_do_not_take_what_proves_them(
@@ -105,4 +108,4 @@ def test_rules_on_clients_do_not_take_what_proves_them(
 ) -> None:
     rule = Rule(verb=verb, name=owner_of(text, Trigger.CLIENT_IP), scope=Scope.EXACT)
     config = Guards(networks=("10.20.0.0/16",))
-    assert stopped == bool(list(network_guards.judge([rule], config)))
+    assert stopped == bool(list(network_guards.judge([rule], config, ["10.40.1.7"])))

@@ -91,6 +91,8 @@ def test_the_longest_owner_with_its_origin_is_253_octets(scope: Scope, origin: s
         "evil.example IN AAAA ::1",
         r'evil.example 60 TXT "blocked \"here\"\; ask"',
         "evil.example 60 MX 10 mail.garden.example.",
+        'evil.example CAA 0 issue "ca.example; policy=ev"',
+        r'evil.example HINFO "a \" b; c" "d"',
     ],
 )
 def test_a_record_of_ours_has_the_form_of_a_record(line: str) -> None:
@@ -123,6 +125,8 @@ def test_a_record_of_ours_has_the_form_of_a_record(line: str) -> None:
         'evil.example TXT "a\nb"',
         'evil.example TXT "b\u00fccher"',
         "evil.example A 127.0.0.1 x",
+        "evil.example MX 10 mail.example. ; comment",
+        'evil.example CAA 0 issue "open; x',
     ],
 )
 def test_what_could_be_a_directive_or_another_record_is_no_record(line: str) -> None:
