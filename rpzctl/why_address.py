@@ -1,16 +1,20 @@
 """Why an address in answers is blocked, allowed, or neither: rules, feeds, guards. Asks nobody."""
 
 import ipaddress
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rpzctl import answers, catalogue, feed_groups, network_guards, whatif
 from rpzctl.book import Book, read_book
+from rpzctl.catalogue import Feed
+from rpzctl.config import Group
 from rpzctl.evaluate import Address, Query, Verdict
 from rpzctl.names import Domain
 from rpzctl.rule import Rule
 from rpzctl.run import Run
 from rpzctl.shipped import networks_list
+from rpzctl.snapshots import Record
 from rpzctl.triggers import Network, Trigger, network_of, trigger_of
 
 _ANY = Domain("any.invalid")
@@ -23,8 +27,8 @@ class Listing(NamedTuple):
     feed: str
     zone: str
     network: str
-    guard: str | None
-    """why it is left out; None: it is not"""
+    reason: str | None
+    """why it has no effect; None: it has one, if no zone in front decides"""
     last_seen: str | None
 
 
@@ -80,16 +84,31 @@ def _rules(book: Book, address: Address) -> Iterator[tuple[str, Rule]]:
 
 def _listed(run: Run, address: Address) -> Iterator[Listing]:
     config = run.config
-    store = feed_groups.snapshots(config)
     own = [(text, "your own: guards.networks in rpzctl.toml") for text in config.guards.networks]
     shipped = network_guards.read(networks_list()) if config.guards.shipped else []
     known = network_guards.of([*shipped, *own])
     for group in feed_groups.of(config, catalogue.load(config), run.now):
-        for feed, record in group.feeds:
-            for text in (store.networks(feed.name) or ()) if record.networks else ():
-                net: Network = ipaddress.ip_network(text)
-                if address in net:
-                    stops = network_guards.guard([text], known).stops
-                    why_not = stops[0].reason if stops else None
-                    zone = answers.origin_of(config.origin(group.name))
-                    yield Listing(feed.name, zone, text, why_not, record.last_ok)
+        settings = config.group.get(group.name, Group())
+        zone = answers.origin_of(config.origin(group.name))
+        listed = list(_around(run, group, address))
+        counts = Counter(text for _, _, text in listed)
+        for feed, record, text in listed:
+            stops = network_guards.guard([text], known).stops
+            reason = f"a guard left it out: it {stops[0].reason}" if stops else None
+            if counts[text] < settings.min_feeds:
+                reason = "too few feeds list it"
+            if reason is None and settings.mode == "monitor":
+                reason = "its group is only monitored: what it would do is logged, and not done"
+            yield Listing(feed.name, zone, text, reason, record.last_ok)
+
+
+def _around(
+    run: Run, group: feed_groups.Group, address: Address
+) -> Iterator[tuple[Feed, Record, str]]:
+    """Give the networks around `address` that the feeds of a group list."""
+    store = feed_groups.snapshots(run.config)
+    for feed, record in group.feeds:
+        for text in (store.networks(feed.name) or ()) if record.networks else ():
+            net: Network = ipaddress.ip_network(text)
+            if address in net:
+                yield feed, record, text

@@ -8,7 +8,10 @@ from rpzctl.cli import show
 from rpzctl.cli.options import Json, run_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rpzctl.evaluate import Address
+    from rpzctl.rule import Rule
     from rpzctl.why import Answer, Said
 
 _COLOURS = {"blocked": "red", "allowed": "green", "neither": "bold"}
@@ -47,17 +50,23 @@ def why(
     if address is not None:
         _why_address(ctx, address, json=json)
         return
+    if (first := _first_of(name)) is not None:
+        raise UsageFault(
+            f"{printable(name)!r} is a network",
+            fix=f"ask about an address in it: rpzctl why {first}",
+        )
     try:
         pasted = paste(name)
     except NameFault as fault:
         raise UsageFault(f"{printable(name)!r} {fault}") from None
-    answer = path.why(run_of(ctx), pasted.name, lines=lines)
+    run = run_of(ctx)
+    answer = path.why(run, pasted.name, lines=lines)
     if json:
         show.document(answer.value())
         return
     if pasted.note:
         show.note(pasted.note)
-    _tell(answer)
+    _tell(answer, run.now)
 
 
 def _address(text: str) -> "Address | None":
@@ -71,10 +80,24 @@ def _address(text: str) -> "Address | None":
         return None
 
 
+def _first_of(text: str) -> "Address | None":
+    """Return the first address of a network in the form ADDRESS/BITS; None: it is none."""
+    from ipaddress import ip_network
+
+    address, slash, bits = text.strip().replace("[.]", ".").partition("/")
+    if not slash or _address(address) is None or not bits.isdigit():
+        return None
+    try:
+        return ip_network(f"{address}/{bits}", strict=False)[0]
+    except ValueError:
+        return None
+
+
 def _why_address(ctx: typer.Context, address: "Address", *, json: bool) -> None:
     from rpzctl.why_address import why as path
 
-    found = path(run_of(ctx), address)
+    run = run_of(ctx)
+    found = path(run, address)
     if json:
         show.document(found.value())
         return
@@ -83,14 +106,20 @@ def _why_address(ctx: typer.Context, address: "Address", *, json: bool) -> None:
     verdict = "neither blocked nor allowed" if found.word == "neither" else found.word
     print(f"{address} in answers is {show.paint(verdict, _COLOURS[found.word])}{by}")
     for where, rule in found.rules:
-        print(show.plain(f"  rule {rule.verb} {rule.line()}  ({where})"))
+        print(f"  {_rule(where, rule, run.now)}")
     for each in found.listed:
-        told = f": left out, it {each.guard}" if each.guard else ""
+        told = f": {each.reason}" if each.reason else ""
         seen = f" (last seen {each.last_seen})" if each.last_seen else ""
         print(show.plain(f"  {each.zone}: {each.network}, feed {each.feed}{seen}{told}"))
 
 
-def _tell(answer: "Answer") -> None:
+def _rule(where: str, rule: "Rule", now: "datetime") -> str:
+    """Return a rule for people, with its place."""
+    over = "" if rule.in_force(now) else "; it has expired"
+    return show.plain(f"rule {rule.verb} {rule.line()}  ({where}{over})")
+
+
+def _tell(answer: "Answer", now: "datetime") -> None:
     from rpzctl.why import moment
 
     by = f" by {answer.zone}: {answer.owner} {answer.action}" if answer.zone else ""
@@ -99,7 +128,7 @@ def _tell(answer: "Answer") -> None:
     for view, told in answer.views:
         print(f"  in {view}: {told}")
     for where, rule in answer.rules:
-        print(f"  rule {rule.verb} {rule.line()}  ({where})")
+        print(f"  {_rule(where, rule, now)}")
     for each in answer.listed:
         print(f"  {each.zone}: {each.name}" + (f": {each.reason}" if each.reason else ""))
         for said in each.said:

@@ -116,10 +116,30 @@ def test_why_an_address_is_blocked(site: Site) -> None:
     told = site.ok("why", "10[.]1.2.3").stdout
     assert "neither blocked nor allowed" in told
     assert "10.0.0.0/8, feed nets" in told
-    assert "left out, it is private" in told
+    assert "a guard left it out: it is private" in told
     site.ok("allow", "198.51.101.0/24", "--reason", "ours")
     told = site.ok("why", "198.51.101.7").stdout
     assert "is allowed by local.rpz" in told
     assert "rule allow 198.51.101.0/24" in told
     assert site.ok("why", "2001:db9::1", "--json").json()["verdict"] == "blocked"
     assert site.ok("why", "203.0.114.1", "--json").json()["verdict"] == "neither"
+    refused = site.cli("why", "198.51.101.0/24")
+    assert (refused.status, "is a network" in refused.stderr) == (2, True)
+    assert "rpzctl why 198.51.101.0\n" in refused.stderr
+
+
+def test_why_tells_what_has_no_effect_on_an_address(site: Site) -> None:
+    with site.config.open("a") as out:
+        out.write('[group.malware]\nmin_feeds = 2\n[group.tried]\nmode = "monitor"\n')
+    local(site, "nets", NETS, format="ips")
+    local(site, "shadow", NETS, zone="tried", format="ips")
+    site.ok("sync")
+    site.block_list.write_text("198.51.101.7 expires=2026-01-01\n")
+    found = site.ok("why", "198.51.101.7", "--json").json()
+    assert found["verdict"] == "neither"
+    reasons = {(each["feed"], each["reason"]) for each in found["listed"]}
+    assert reasons == {
+        ("nets", "too few feeds list it"),
+        ("shadow", "its group is only monitored: what it would do is logged, and not done"),
+    }
+    assert "it has expired" in site.ok("why", "198.51.101.7").stdout
