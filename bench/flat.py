@@ -5,12 +5,13 @@
 Both places have a named of their own that has loaded its zones, and take turns.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from measure import Line, alone, medians
+from measure import Line, alone, medians, timed
 from place import Place, place
 
 FEW = 1_000
@@ -48,7 +49,32 @@ def measure(home: Path, count: int, turns: int = 9) -> list[Line]:
             ours, theirs = medians(turns, partial(command, large), partial(command, small))
             title = f"`rpzctl {what}`, {count:,} names in feeds"
             lines.append(Line(title, ours, f"{FEW:,} names", theirs, MOST))
-        return lines
+        return [*lines, query(large, count, turns), *exports(large, count)]
+
+
+def query(here: Place, count: int, turns: int) -> Line:
+    """Measure what becomes of one query, against importing Typer."""
+    ours, typer = medians(
+        turns,
+        lambda turn: here.rpzctl("test", f"www.n{turn:x}.case{turn}.example"),
+        lambda _: timed([sys.executable, "-c", "import typer"]),
+    )
+    what = f"`rpzctl test NAME`, {count:,} names in feeds"
+    return Line(what, ours, "`python -c 'import typer'`", typer, 3)
+
+
+def exports(here: Place, count: int) -> Iterator[Line]:
+    """Measure the policy written for other programs, against sorting the feed's file."""
+    out, feed = here.home / "exported", here.home / "feed.hosts"
+    sort = ["sort", "-u", "--parallel=1", "-o", "/dev/null", str(feed)]
+
+    def export(form: str, _: int) -> float:
+        return here.rpzctl("export", "--format", form, "--output", str(out))
+
+    for form in ("rpz", "dnsmasq", "json"):
+        ours, floor = medians(3, partial(export, form), lambda _: timed(sort, LC_ALL="C"))
+        what = f"`rpzctl export --format {form}`, {count:,} names"
+        yield Line(what, ours, "`LC_ALL=C sort -u`, one thread", floor, None)
 
 
 if __name__ == "__main__":
