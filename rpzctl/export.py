@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from rpzctl import render
+from rpzctl import fragments, render
 from rpzctl.between import rows_of
 from rpzctl.config import Config
 from rpzctl.errors import UsageFault
 from rpzctl.files import Out
 from rpzctl.flat import PASS, Flat, below_any, flat
 from rpzctl.manifest import Manifest
-from rpzctl.names import RESERVED, Domain
+from rpzctl.names import RESERVED, Domain, sort_key
 from rpzctl.rows import QuickRows, Rows, expand
 from rpzctl.rpz import SINKHOLE, Kind, Row, Scope
 from rpzctl.store import Store
@@ -59,7 +59,8 @@ def source(config: Config, store: Store, manifest: Manifest, only: Sequence[str]
 
     What is only monitored is left out unless it is asked for.
 
-    Sinkhole zones count as blocks by the operator's zone, before all that it says.
+    Sinkhole zones count as blocks by the operator's zone, before all that it says but of names
+    below them.
     """
     known = manifest.policy_zones
     unknown = [origin for origin in only if origin not in known]
@@ -73,7 +74,10 @@ def source(config: Config, store: Store, manifest: Manifest, only: Sequence[str]
     folder = store.folder(manifest)
     rows = [rows_of(folder, manifest.zones[origin]) for origin in origins]
     if manifest.sinkholes and config.policy.operator_zone in origins:
-        names = (Row(Domain(name), Scope.SUBTREE, SINKHOLE) for name in manifest.sinkholes)
+        names = [Row(Domain(name), Scope.SUBTREE, SINKHOLE) for name in manifest.sinkholes]
+        own = rows[origins.index(config.policy.operator_zone)].all()
+        names += fragments.below_sinkholes(manifest.sinkholes, own)
+        names.sort(key=lambda row: sort_key(row.name))
         rows.insert(0, QuickRows(tuple(names)))
         origins = ("sinkhole zones", *origins)
     serial = max((manifest.zones[o].serial for o in origins if o in manifest.zones), default=1)

@@ -22,7 +22,7 @@ from rpzctl.files import read_text
 from rpzctl.manifest import Manifest
 from rpzctl.names import is_within
 from rpzctl.rows import expand, read
-from rpzctl.rpz import PASSTHRU, Action, Kind, Row, owners
+from rpzctl.rpz import PASSTHRU, SINKHOLE, Row, owners
 
 SINKHOLES = "sinkholes.rpz"
 """the file of the policy zone that holds the sinkhole zones, for resolvers other than BIND"""
@@ -160,20 +160,24 @@ def rows_of(config: Config, folder: Path, made: Manifest) -> Iterable[Row]:
     return read(folder / own) if own and SINKHOLES in names(config) else ()
 
 
-def _narrower(
-    env: render.Templates, config: Config, sinkholes: Sequence[str], rows: Iterable[Row]
-) -> tuple[str, ...]:
-    """Return the records by which rules below sinkhole zones hold, where those stand in front.
+def below_sinkholes(sinkholes: Sequence[str], rows: Iterable[Row]) -> list[Row]:
+    """Return what the operator's `rows` come to below sinkhole zones, where those stand in front.
 
     A row that passes is there because the sinkhole zone answers for itself in BIND, or around a
     narrower one: that is the answer of the sinkhole zone here.
     """
-    answer = Action(Kind.SINKHOLE)
-    below = [
-        row._replace(action=answer if row.action == PASSTHRU else row.action)
+    return [
+        row._replace(action=SINKHOLE if row.action == PASSTHRU else row.action)
         for row in rows
         if any(row.name != zone and is_within(row.name, zone) for zone in sinkholes)
     ]
+
+
+def _narrower(
+    env: render.Templates, config: Config, sinkholes: Sequence[str], rows: Iterable[Row]
+) -> tuple[str, ...]:
+    """Return the records of rules below sinkhole zones."""
+    below = below_sinkholes(sinkholes, rows)
     actions = {row.action for row in below}
     drawn = render.zone(env, "bind/rpz.zone.j2", config, SINKHOLES_ORIGIN, actions)
     texts = (

@@ -1,15 +1,17 @@
 """`rpzctl import`: a list that exists already becomes operator's rules, with a report.
 
-What a line means is kept: the name, what is below it, or both; exceptions become allow rules. What
-the guards refuse, and what contradicts a rule that is there, is left out and told; so are lines
-that cannot be read.
+What a line means is kept: the name, what is below it, or both; exceptions become allow rules; the
+triggers and actions of a policy zone are those of its rules. What the guards refuse, what
+contradicts a rule that is there, and what a configured resolver cannot serve, is left out and told;
+so are lines that cannot be read.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rpzctl import edits, pipeline, planning, recording
+from rpzctl import abilities, edits, pipeline, planning, recording, taking_over
 from rpzctl.book import Book, read_book
+from rpzctl.config import Config
 from rpzctl.edits import Subject
 from rpzctl.errors import UsageFault
 from rpzctl.formats import Parsed, Reject
@@ -18,13 +20,15 @@ from rpzctl.names import Domain, sort_key
 from rpzctl.pipeline import Outcome
 from rpzctl.reading import Inspected
 from rpzctl.recording import Recorded
-from rpzctl.rpz import SCOPES, Scope
+from rpzctl.rpz import PASSTHRU, SCOPES, Scope
 from rpzctl.rule import Rule, Verb
 from rpzctl.run import Run
-from rpzctl.triggers import Trigger, owner_of
+from rpzctl.triggers import Trigger, owner_of, trigger_of
 
 MOST = 5_000
 """so many names at most become rules: rule files are for people to read"""
+LONGEST = 20_000_000
+"""octets of a policy zone; a longer one has more rules than that, and is counted by columns"""
 
 
 class Refusal(NamedTuple):
@@ -63,19 +67,32 @@ class Report(NamedTuple):
 class Importing(NamedTuple):
     """A list understood: what it asks for."""
 
-    inspected: Inspected
+    format: str
     like: Rule
     """what all its rules have in common; its verb is that of names that are no exceptions"""
-    subjects: dict[Verb, tuple[Subject, ...]]
+    parts: tuple[tuple[Rule, tuple[Subject, ...]], ...]
+    """what some rules have in common, and their subjects"""
+    rejected: int
+    rejects: tuple[Reject, ...]
+    skipped: Mapping[str, int]
 
 
-def understand(inspected: Inspected, like: Rule, *, exact: bool) -> Importing:
+def understand(config: Config, inspected: Inspected, like: Rule, *, exact: bool) -> Importing:
     """Return what a list asks for. Raises `UsageFault` when it is too long, or says nothing.
 
     With `exact`, a name means itself alone where the format does not say.
     """
     parsed = inspected.parsed
-    count = parsed.entries["name"].n_unique() + len(parsed.networks)
+    if inspected.format == "rpz" and len(inspected.data) <= LONGEST:
+        said = taking_over.of_zone(inspected.data, like, config)
+        wanted = Importing("rpz", like, said.parts, said.rejected, said.rejects, {})
+        count = sum(len(subjects) for _, subjects in said.parts)
+    else:
+        count = parsed.entries["name"].n_unique() + len(parsed.networks)
+        parts = _parts(parsed, like, exact=exact) if count <= MOST else ()
+        wanted = Importing(
+            inspected.format, like, parts, parsed.rejected, parsed.rejects, parsed.skipped
+        )
     if count > MOST:
         raise UsageFault(
             f"the list has {count} names and networks; at most {MOST} become rules",
@@ -84,18 +101,23 @@ def understand(inspected: Inspected, like: Rule, *, exact: bool) -> Importing:
     if not count:
         raise UsageFault(
             "there is no name or address in the list",
-            details=[f"line {r.line}: {r.reason}: {r.text}" for r in parsed.rejects[:10]],
+            details=[f"line {r.line}: {r.reason}: {r.text}" for r in wanted.rejects[:10]],
             fix="'rpzctl feeds inspect FILE --format FORMAT' shows what a reader makes of it",
         )
-    other: Verb = "allow" if like.verb == "block" else "block"
+    return wanted
+
+
+def _parts(
+    parsed: Parsed, like: Rule, *, exact: bool
+) -> tuple[tuple[Rule, tuple[Subject, ...]], ...]:
+    """Return the names and networks of a list, and its exceptions."""
     networks = tuple(_network(text) for text in parsed.networks)
     names = _subjects(parsed, exact, allow=False)
-    wanted: dict[Verb, tuple[Subject, ...]] = {like.verb: (*names, *networks)}
-    if like.verb == "block":
-        wanted[other] = _subjects(parsed, exact, allow=True)
-    else:  # a list of what may resolve: all of it
-        wanted[like.verb] += _subjects(parsed, exact, allow=True)
-    return Importing(inspected, like, wanted)
+    excepted = _subjects(parsed, exact, allow=True)
+    if like.verb == "allow":  # a list of what may resolve: all of it
+        return ((like, (*names, *networks, *excepted)),)
+    allow = like._replace(verb="allow", action=None)
+    return ((like, (*names, *networks)), (allow, excepted))
 
 
 def _subjects(parsed: Parsed, exact: bool, *, allow: bool) -> tuple[Subject, ...]:
@@ -123,25 +145,23 @@ def edit(run: Run, wanted: Importing, report: list[Report]) -> Callable[[Book], 
         added: list[str] = []
         already = 0
         refused: list[Refusal] = []
-        for verb, subjects in wanted.subjects.items():
-            like = _like(wanted.like, verb)
-            fresh = [each for each in subjects if not _ruled(book, run, verb, each)]
+        for like, subjects in wanted.parts:
+            fresh = [each for each in subjects if not _ruled(book, run, like.verb, each)]
             fit, left_out = _judged(run, book, like, fresh)
             refused += left_out
             book, results = edits.add(book, fit, like, run.now)
             done = [r for r in results if r.status in {"recorded", "changed"} and r.rule]
-            added += [f"{verb} {r.rule.shown()}" for r in done if r.rule]
+            added += [_told(r.rule) for r in done if r.rule]
             already += len(subjects) - len(fresh) + len(results) - len(done)
-        parsed = wanted.inspected.parsed
         report[:] = [
             Report(
-                wanted.inspected.format,
+                wanted.format,
                 tuple(added),
                 already,
                 tuple(refused),
-                parsed.rejected,
-                parsed.rejects,
-                dict(parsed.skipped),
+                wanted.rejected,
+                wanted.rejects,
+                dict(wanted.skipped),
             )
         ]
         return book
@@ -184,8 +204,10 @@ def carry_out(
     return told, outcome, recorded
 
 
-def _like(like: Rule, verb: Verb) -> Rule:
-    return like._replace(verb=verb, action=like.action if verb == "block" else None)
+def _told(rule: Rule) -> str:
+    """Return a rule for the report, with what does not go without saying."""
+    own = ", ".join(str(each) for each in (rule.trigger, rule.action) if each)
+    return f"{rule.verb} {rule.shown()}" + (f" ({own})" if own else "")
 
 
 def _ruled(book: Book, run: Run, verb: Verb, subject: Subject) -> bool:
@@ -202,7 +224,7 @@ def _judged(
     if like.forced:
         return list(subjects), []
     rules = [_rule(like, subject) for subject in subjects]
-    stops = _stops(run, rules)
+    stops = {**_stops(run, rules), **_unserved(run, rules)}
     other = book.allow if like.verb == "block" else book.block
     for rule in rules:
         against = other.rules.get(rule.subject)
@@ -222,6 +244,19 @@ def _stops(run: Run, rules: Iterable[Rule]) -> dict[tuple[Domain, Scope], Refusa
     by_text = {f"{rule.verb} {rule.shown()}": rule.subject for rule in rules}
     stops = planning.judged_rules(run.config, rules)
     return {by_text[s.subject]: Refusal(s.subject, s.guard, s.reason) for s in stops}
+
+
+def _unserved(run: Run, rules: Iterable[Rule]) -> dict[tuple[Domain, Scope], Refusal]:
+    """Return the rules that a configured resolver cannot serve: with them nothing would go live."""
+    found = {}
+    for kind in dict.fromkeys(resolver.kind for resolver in run.config.resolver):
+        for rule in rules:
+            action = PASSTHRU if rule.verb == "allow" else rule.action or run.config.action
+            cannot = abilities.why_not(kind, trigger_of(rule.name), action.kind)
+            if cannot:
+                told = Refusal(f"{rule.verb} {rule.shown()}", "resolver", f"{kind}: {cannot}")
+                found[rule.subject] = told
+    return found
 
 
 def _rule(like: Rule, subject: Subject) -> Rule:

@@ -21,6 +21,8 @@ class Inspected(NamedTuple):
     parsed: "Parsed"
     guesses: "tuple[Guess, ...]" = ()
     """formats that it looks like, where none was said"""
+    data: bytes = b""
+    """the list itself"""
 
     def value(self) -> dict[str, Any]:
         """Return it as a JSON-ready document."""
@@ -53,7 +55,7 @@ def inspect(
     fault = shape.fault_of_octets(data)
     if fault is not None:
         raise RpzctlError(f"{source} {fault}")
-    return Inspected(form, formats.read(data, form))
+    return Inspected(form, formats.read(data, form), data=data)
 
 
 def guessed(feed: Feed) -> Inspected:
@@ -78,7 +80,8 @@ def _likeliest(data: bytes, source: str) -> Inspected:
             details=[", ".join(reader.name for reader in formats.READERS)],
             fix="'rpzctl feeds inspect --format' shows what a reader rejects, and why",
         )
-    return Inspected(guesses[0].format, formats.read(data, guesses[0].format), guesses)
+    form = guesses[0].format
+    return Inspected(form, formats.read(data, form), guesses, data)
 
 
 def _feed(source: str, form: str | None, member: str) -> Feed:

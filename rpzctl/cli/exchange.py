@@ -128,8 +128,8 @@ def import_list(
     )
     like = like._replace(action=_action(action))
     inspected = reading.inspect(source, form)
-    wanted = importing.understand(inspected, like, exact=exact)
     run = run_of(ctx, wait=wait, force=force, commit=not no_commit)
+    wanted = importing.understand(run.config, inspected, like, exact=exact)
     run = run._replace(cause=importing.cause(run, like, show.plain(source)))
     with nullcontext() if dry_run else told(ctx, run) as tell:
         report, outcome, recorded = importing.carry_out(

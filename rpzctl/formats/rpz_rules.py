@@ -51,9 +51,12 @@ class _Fault(ValueError):
     """A record says nothing that can be taken over."""
 
 
-def rules(data: bytes) -> Rules:
-    """Return the rules in a feed that is a response policy zone. Never raises for what is in it."""
-    origin = origin_of(data)
+def rules(data: bytes, origin: str = "") -> Rules:
+    """Return the rules in a text that is a response policy zone. Never raises for what is in it.
+
+    `origin` is that of absolute owners; else that of a SOA or NS with an absolute owner.
+    """
+    origin = origin or origin_of(data)
     found: dict[tuple[Domain, Scope], Action] = {}
     rejects: list[Reject] = []
     rejected = 0

@@ -1,6 +1,7 @@
 """export and import: the policy for other programs, and their lists as operator's rules."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -282,6 +283,108 @@ def test_an_rpz_file_becomes_rules(site: Site) -> None:
     assert REAL == site.answer("good.evil.example")
     again = site.ok("import", str(path), "--json").json()
     assert ([], 4) == (again["added"], again["already"])
+
+
+def test_what_the_operator_says_below_a_sinkhole_zone_is_exported(repo: Site) -> None:
+    repo.block_list.write_text("sunk.example via=zone\nnone.sunk.example action=nodata\n")
+    repo.ok("apply", "--no-reload")
+    lines = repo.ok("export").stdout.splitlines()
+    assert {"none.sunk.example CNAME *.", "*.none.sunk.example CNAME *."} <= set(lines)
+    assert "*.sunk.example 60 A 127.0.0.1" in lines
+    assert not [line for line in lines if line.startswith("none.sunk.example 60")]
+
+
+ZONE = """\
+$TTL 1h
+$ORIGIN rpz.corp.example.
+@\tIN\tSOA\tns1.corp.example. hostmaster.corp.example. (
+\t\t2024010101 ; serial
+\t\t3600
+\t\t600
+\t\t604800
+\t\t60 )
+\tIN\tNS\tns1.corp.example.
+
+; by hand
+evil.example\tIN\tCNAME\t.
+*.evil.example\tIN\tCNAME\t.
+none.example CNAME *.
+*.none.example CNAME .
+bad.example\t300\tIN\tA\t192.0.2.53
+\t\t300\tIN\tTXT\t"see; help"
+walled.example.rpz.corp.example.\tCNAME\tgarden.corp.example.
+sunk.example A 127.0.0.1
+sunk.example AAAA ::1
+24.0.100.51.198.rpz-ip\tCNAME\t.
+32.7.100.51.198.rpz-ip CNAME rpz-passthru.
+32.7.113.0.203.rpz-client-ip CNAME rpz-drop.
+ns.bad.example.rpz-nsdname CNAME *.
+ok.evil.example CNAME ok.evil.example.
+"""
+
+
+def test_a_policy_zone_keeps_its_triggers_and_actions(site: Site) -> None:
+    path = site.home / "old.zone"
+    path.write_text(ZONE)
+    done = site.ok("import", str(path), "--json").json()
+    assert ("rpz", 0, {}) == (done["format"], done["rejected"], done["skipped"])
+    assert [] == done["refused"]
+    assert {
+        "block evil.example",
+        "block *.none.example",
+        "block 198.51.100.0/24",
+        "block none.example exact (nodata)",
+        "block ns.bad.example exact (nsdname, nodata)",
+        'block bad.example exact (data:A 192.0.2.53; TXT "see; help")',
+        "block walled.example exact (cname:garden.corp.example)",
+        "block sunk.example exact (sinkhole)",
+        "block 203.0.113.7 (client-ip, drop)",
+        "allow 198.51.100.7",
+        "allow ok.evil.example exact",
+    } == set(done["added"])
+    assert done["applied"]["proven"]
+    told = {"evil.example": "NXDOMAIN", "ok.evil.example": REAL, "none.example": "nodata"}
+    told |= {"x.none.example": "NXDOMAIN", "bad.example": "192.0.2.53", "sunk.example": "127.0.0.1"}
+    assert told == site.answers(told)
+    again = site.ok("import", str(path), "--json").json()
+    assert ([], 11) == (again["added"], again["already"])
+    exported = site.home / "exported.zone"
+    site.ok("export", "--output", str(exported))
+    for file in (site.block_list, site.allow_list):
+        file.write_text("")
+    site.ok("import", str(exported))
+    assert records(exported.read_text()) == records(site.ok("export").stdout)
+
+
+def records(zone: str) -> list[str]:
+    """Return what a zone has besides its SOA and comments."""
+    return [line for line in zone.splitlines() if "SOA" not in line and line[0] != ";"]
+
+
+def rules(text: str) -> set[str]:
+    """Return the rules of a file without who made them and when."""
+    lines = re.sub(r" by=\S+ at=\S+", "", text).splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def test_an_action_that_is_said_is_that_of_all_blocks(repo: Site) -> None:
+    path = repo.home / "old.zone"
+    path.write_text(ZONE)
+    repo.ok("import", str(path), "--format", "rpz", "--action", "drop", "--no-apply")
+    found = rules(repo.block_list.read_text())
+    assert "203.0.113.7 action=drop trigger=client-ip" in found
+    assert all("action=drop" in line for line in found)
+    assert "ok.evil.example exact" in rules(repo.allow_list.read_text())
+
+
+def test_what_a_resolver_cannot_serve_is_left_out_and_told(repo: Site) -> None:
+    with repo.config.open("a") as out:
+        out.write('\n[[resolver]]\nkind = "unbound"\n')
+    path = repo.home / "old.zone"
+    path.write_text("ns.bad.example.rpz-nsdname CNAME rpz-tcp-only.\nevil.example CNAME .\n")
+    done = repo.ok("import", str(path), "--format", "rpz", "--no-apply", "--json").json()
+    assert ["block evil.example exact"] == done["added"]
+    assert ["resolver"] == [each["guard"] for each in done["refused"]]
 
 
 def test_a_hosts_file_means_the_names_alone(repo: Site) -> None:
