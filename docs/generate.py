@@ -128,6 +128,7 @@ def resolvers() -> str:
     rows = [
         *((f"action `{kind}`", [each.actions[kind] for each in able]) for kind in Kind),
         *((f"trigger `{name}`", [each.triggers[name] for each in able]) for name in Trigger),
+        ("action `cname` to \\*.NAME", [each.wildcard_targets for each in able]),
         ("a name that a CNAME leads to", [each.cname_targets for each in able]),
         ("`max_policy_ttl` of a group", [CAN if each.max_ttl else "does nothing" for each in able]),
         ("a change is brought by", [each.change for each in able]),

@@ -5,7 +5,7 @@ conformance suite holds it against the real daemons.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -19,6 +19,8 @@ from rpzctl.triggers import Trigger, trigger_of
 
 CAN = ""
 """it does as BIND does"""
+NEVER = "never matches"
+"""of a trigger: it knows none of this sort"""
 
 
 class Ability(NamedTuple):
@@ -40,6 +42,8 @@ class Ability(NamedTuple):
     """rules by which it ends as soon as a query meets one: never published for it"""
     refuses_duplicates: bool = False
     """a record that stands twice costs the whole zone"""
+    wildcard_targets: str = CAN
+    """what becomes of a cname to *.TARGET"""
     max_ttl: bool = False
     """it bounds the TTL of a zone's answers where its configuration says so"""
 
@@ -71,6 +75,7 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             ends=frozenset(
                 {(Trigger.NSDNAME, Kind.TCP_ONLY), (Trigger.NSIP, Kind.TCP_ONLY)},
             ),
+            wildcard_targets="the client is sent to a name that begins with an asterisk",
             change="`unbound-control auth_zone_reload` of each changed zone; `reload_keep_cache` "
             "for another set of zones",
             proof="an answer of policy has the AA flag, and does not say which zone made it",
@@ -90,7 +95,7 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
         "knot": Ability(
             title="Knot Resolver 5.6",
             actions=_actions(cname="left out: the name resolves"),
-            triggers=_triggers("never matches"),
+            triggers=_triggers(NEVER),
             change="its control sockets: each changed zone, or all for another set of zones",
             proof="an answer names its policy zone (extended error, RFC 8914)",
             cname_targets="not held against policy: it resolves",
@@ -104,12 +109,12 @@ class _Seen(NamedTuple):
 
     message: str
     example: str
-    ends: bool = False
-    """it costs the resolver"""
+    severity: Literal["error", "warning"]
+    """an error: nothing with it is published for that kind"""
 
 
 def of_candidate(kind: str, zone: Candidate) -> list[Finding]:
-    """Find what `kind` cannot do of a zone that is to be published.
+    """Find what of a zone cannot be published for `kind`. All are errors.
 
     Harm: a zone that is to be monitored is applied by a kind that knows no such thing.
     """
@@ -117,7 +122,7 @@ def of_candidate(kind: str, zone: Candidate) -> list[Finding]:
     found = of_shapes(kind, zone.origin, shapes)
     if zone.monitored:
         found += of_monitored(kind, zone.origin)
-    return found + (of_rows(kind, zone.origin, zone.rows) if zone.rows is not None else [])
+    return found + (_ends(kind, zone.origin, zone.rows) if zone.rows is not None else [])
 
 
 def of_monitored(kind: str, origin: str) -> list[Finding]:
@@ -156,13 +161,14 @@ def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Fi
 def of_zone_file(kind: str, origin: str, path: Path) -> list[Finding]:
     """Find what `kind` cannot do in a published zone file, with an example of each.
 
-    A rule that ends it is an error, the others are warnings.
+    Triggers that it does not know are warnings, for they are for other resolvers then. The others
+    are errors: nothing more is published for it with them.
     """
     with path.open(encoding="ascii", errors="replace") as lines:
         return [
             Finding(
                 "resolver",
-                "error" if seen.ends else "warning",
+                seen.severity,
                 origin,
                 printable(f"{seen.message} ({kind}); first: {seen.example}", 400),
                 _FIX,
@@ -188,8 +194,8 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
     able = ABILITIES[kind]
     found: dict[str, _Seen] = {}
 
-    def tell(message: str, line: str, *, ends: bool = False) -> None:
-        found.setdefault(message, _Seen(message, line.strip(), ends))
+    def tell(message: str, line: str, severity: Literal["error", "warning"] = "error") -> None:
+        found.setdefault(message, _Seen(message, line.strip(), severity))
 
     before = ""
     for line in lines:
@@ -199,7 +205,7 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
         owner, _, rest = line.partition(" ")
         trigger = trigger_of(owner)
         if able.triggers[trigger] != CAN:
-            tell(f"trigger {trigger}: {able.triggers[trigger]}", line)
+            tell(f"trigger {trigger}: {able.triggers[trigger]}", line, "warning")
         record = _RECORD.match(rest)
         if record is None:
             continue
@@ -208,37 +214,63 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
             action = _MARKS.get(record[2], Kind.CNAME)
         if able.actions[action] != CAN:
             tell(f"action {action}: {able.actions[action]}", line)
+        if able.wildcard_targets != CAN and action is Kind.CNAME and record[2].startswith("*."):
+            tell(f"action {action} to *.NAME: {able.wildcard_targets}", line)
         if (trigger, action) in able.ends:
-            tell(_ending(trigger, action), line, ends=True)
+            tell(_ending(trigger, action), line)
     return list(found.values())
 
 
-def of_rows(kind: str, origin: str, rows: Rows) -> list[Finding]:
-    """Find rules among `rows` whose triggers `kind` does not know, and such as end it.
+def unknown(kind: str, origin: str, rows: Iterable[Row]) -> list[Finding]:
+    """Find rules among `rows` whose triggers `kind` does not know: each sort once, as a warning.
 
-    The former are warnings, for they are for the other resolvers then; the latter errors. Large
-    zones have none.
-
-    Harm: Unbound 1.17 ends at the first query that meets a rule on name servers with tcp-only.
+    They are for the other resolvers then.
     """
     able = ABILITIES[kind]
     seen: dict[str, Finding] = {}
+    for row in rows:
+        trigger = trigger_of(row.name)
+        if able.triggers[trigger] != CAN:
+            message = f"trigger {trigger}: {able.triggers[trigger]}"
+            _note(seen, "warning", origin, message, kind, row)
+    return list(seen.values())
+
+
+def for_none(kinds: Collection[str], origin: str, rows: Iterable[Row]) -> list[Finding]:
+    """Find rules that none of the configured kinds knows. Each is an error.
+
+    Harm: on Knot Resolver alone `rpzctl block 198.51.100.7` would be called live, and do nothing.
+    """
+    found = []
+    for row in rows if kinds else ():
+        trigger = trigger_of(row.name)
+        if all(ABILITIES[kind].triggers[trigger] == NEVER for kind in kinds):
+            told = f"no resolver that is configured knows the trigger {trigger}: {row.text()}"
+            found.append(error("resolver", origin, told, _FIX))
+    return found
+
+
+def _ends(kind: str, origin: str, rows: Rows) -> list[Finding]:
+    """Find rules among `rows` that end `kind`: each sort once, as an error. Large zones have none.
+
+    Harm: Unbound 1.17 ends at the first query that meets a rule on name servers with tcp-only.
+    """
+    seen: dict[str, Finding] = {}
     for row in rows.all() if isinstance(rows, QuickRows) else ():
         trigger = trigger_of(row.name)
-        cannot = able.triggers[trigger]
-        if cannot != CAN:
-            _note(seen, "warning", origin, f"trigger {trigger}: {cannot}", kind, row)
-        if (trigger, row.action.kind) in able.ends:
+        if (trigger, row.action.kind) in ABILITIES[kind].ends:
             _note(seen, "error", origin, _ending(trigger, row.action.kind), kind, row)
     return list(seen.values())
 
 
-def why_not(kind: str, trigger: Trigger, action: Kind) -> str | None:
+def why_not(kind: str, trigger: Trigger, action: Action) -> str | None:
     """Return why a rule cannot be published for `kind`; None: it can."""
     able = ABILITIES[kind]
-    if (trigger, action) in able.ends:
-        return _ending(trigger, action)
-    return None if able.actions[action] == CAN else able.actions[action]
+    if (trigger, action.kind) in able.ends:
+        return _ending(trigger, action.kind)
+    if action.kind is Kind.CNAME and str(action.target).startswith("*.") and able.wildcard_targets:
+        return able.wildcard_targets
+    return None if able.actions[action.kind] == CAN else able.actions[action.kind]
 
 
 def _ending(trigger: Trigger, action: Kind) -> str:

@@ -1,12 +1,22 @@
 """A plan made into files: zone files, saved rows and fragments of the next generation."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from rpzctl import abilities, book, check, fragments, includes, process, render, serial, times
+from rpzctl import (
+    abilities,
+    book,
+    check,
+    fragments,
+    includes,
+    process,
+    render,
+    serial,
+    times,
+)
 from rpzctl.book import Book
 from rpzctl.config import Config
 from rpzctl.errors import CheckFailed
@@ -14,8 +24,9 @@ from rpzctl.files import Digested, file_digest, link
 from rpzctl.fragments import file_of
 from rpzctl.manifest import Manifest, ZoneEntry
 from rpzctl.plan import Candidate, Plan, zone_digest
-from rpzctl.rows import Diff
+from rpzctl.rows import Diff, QuickRows
 from rpzctl.store import SINKHOLE, Store
+from rpzctl.triggers import is_other
 
 
 class Target(NamedTuple):
@@ -261,14 +272,33 @@ def finish_checks(
             found += check_zone(
                 candidate, manifest.zones[candidate.origin], folder, diffs.get(candidate.origin)
             )
-        for kind in kinds:
-            found += abilities.of_candidate(kind, candidate)
+        found += _by_kind(step, tuple(kinds), candidate, diffs.get(candidate.origin))
     if plan.fragments:
         for resolver in step.config.resolver:
             found += includes.configuration(
                 resolver, step.target.fragments, step.store.current_link
             )
     return found + finish_checkzone(running)
+
+
+def _by_kind(
+    step: Step, kinds: Collection[str], candidate: Candidate, diff: Diff | None
+) -> list[check.Finding]:
+    """Find what kinds of resolvers make of a zone otherwise: errors, and warnings of new rows."""
+    origin = candidate.origin
+    is_small = isinstance(candidate.rows, QuickRows)
+    fresh = [*diff.added, *diff.changed] if diff and is_small else []
+    is_operators = origin == step.config.policy.operator_zone
+    found = abilities.for_none(kinds, origin, fresh) if is_operators else []
+    for kind in kinds:
+        found += abilities.of_candidate(kind, candidate)
+        found += abilities.unknown(kind, origin, fresh)
+    if is_operators and any(is_other(row.name) for row in fresh):
+        from rpzctl import dependence  # few rules are on anything but names
+
+        rows = candidate.rows.all() if candidate.rows else ()
+        found += [each for kind in kinds for each in dependence.of_rules(kind, origin, fresh, rows)]
+    return found
 
 
 def check_zone(

@@ -12,11 +12,12 @@ from rpzctl.names import is_within
 from rpzctl.plan import Plan, ZoneChange
 from rpzctl.resolvers import Change, Question
 from rpzctl.resolvers.verify import Expectation, expected, prove, serves
+from rpzctl.rows import read as read_rows
 from rpzctl.rpz import PASSTHRU
 from rpzctl.rpz import SINKHOLE as SINKHOLE_ACTION
 from rpzctl.run import Run
 from rpzctl.store import SINKHOLE, SYNC_LOCK, Store
-from rpzctl.triggers import is_other
+from rpzctl.triggers import Trigger, is_other, network_of, trigger_of
 
 SAMPLE = 12
 """rows of each zone and sort whose effect is proved by a question"""
@@ -160,7 +161,26 @@ def _prove(
         feeds = ", after the feed zones of a sync" if behind else ""
         own = ", ".join(resolver.policy(list(zones)))
         run.stage(f"waiting until {resolver.title} serves {own or 'it'}{feeds}")
-        prove(resolver, zones, expect, run.config.sinkhole, order=order, behind=behind)
+        try:
+            prove(resolver, zones, expect, run.config.sinkhole, order=order, behind=behind)
+        except NotLive as fault:
+            fault.fix = _of_ourselves(run, manifest) or fault.fix
+            raise
+
+
+def _of_ourselves(run: Run, manifest: Manifest) -> str | None:
+    """Return which rule on clients takes in an address that rpzctl asks from; None: none does."""
+    entry = manifest.zones[run.config.policy.operator_zone]
+    path = run.store.folder(manifest) / (entry.rows_file or "")
+    ours = [address for each in run.config.resolver if (address := each.asked_from)]
+    for row in read_rows(path) if path.is_file() else ():
+        if trigger_of(row.name) is Trigger.CLIENT_IP:
+            net = network_of(row.name)
+            taken = next((address for address in ours if address in net), None)
+            if taken is not None:
+                told = f"'{row.text()}' takes in {taken}, from which rpzctl asks"
+                return f"{told}: give a narrower prefix, or set source in rpzctl.toml"
+    return None
 
 
 def _rows_in_flight(run: Run, manifest: Manifest) -> int:

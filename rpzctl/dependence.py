@@ -5,21 +5,28 @@ Of `rpzctl.differences`, those that the zones themselves tell of. That clients s
 zones by others: the renderer and `rpzctl.abilities`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from rpzctl.check import Finding
 from rpzctl.differences import DIFFERENCES
 from rpzctl.names import printable
-from rpzctl.triggers import Trigger, trigger_of
+from rpzctl.rpz import PASSTHRU, Kind, Row
+from rpzctl.triggers import Trigger, is_other, trigger_of
 
 _OTHERS = b".rpz-"
 """in the owner of each rule that is not on names"""
 _PASSES = b" CNAME rpz-passthru."
 _LATE = frozenset({Trigger.RESPONSE_IP, Trigger.NSDNAME, Trigger.NSIP})
 _SERVERS = frozenset({Trigger.NSDNAME, Trigger.NSIP})
-_MARKS = (" .", " *.", " rpz-drop.", " rpz-tcp-only.", " rpz-passthru.")
+_MARKS = {
+    ".": Kind.NXDOMAIN,
+    "*.": Kind.NODATA,
+    "rpz-drop.": Kind.DROP,
+    "rpz-tcp-only.": Kind.TCP_ONLY,
+    "rpz-passthru.": Kind.PASSTHRU,
+}
 _FIX = "docs/reference/resolvers.md tells what each kind does otherwise"
 
 
@@ -30,15 +37,12 @@ class _Rule(NamedTuple):
     """of its zone, from the front"""
     zone: str
     trigger: Trigger
-    line: str
+    does: Kind
+    text: str
 
     @property
     def passes(self) -> bool:
-        return self.line.endswith(" CNAME rpz-passthru.")
-
-    @property
-    def redirects(self) -> bool:
-        return " CNAME " in self.line and not self.line.endswith(_MARKS)
+        return self.does is Kind.PASSTHRU
 
 
 def findings(kind: str, zones: Sequence[tuple[str, Path]]) -> list[Finding]:
@@ -50,16 +54,38 @@ def findings(kind: str, zones: Sequence[tuple[str, Path]]) -> list[Finding]:
     Example: `rpzctl allow 198.51.100.0/24` before feeds: Unbound blocks the names in them all the
     same.
     """
-    known = {each.id for each in DIFFERENCES[kind]}
-    if not known:
+    if not DIFFERENCES[kind]:
         return []
     read = [_read(place, *each) for place, each in enumerate(zones)]
     passing = [place for place, (_, passes) in enumerate(read) if passes]
+    return _found(kind, (rule for rules, _ in read for rule in rules), passing, len(zones) - 1)
+
+
+def of_rules(kind: str, zone: str, fresh: Iterable[Row], rows: Iterable[Row]) -> list[Finding]:
+    """Find those of the operator's rules `fresh` that `kind` takes otherwise than BIND.
+
+    `rows` are all rows of the operator's zone, which stands in front; what others say is not looked
+    at, as a command has no time for it: `findings` does.
+    """
+    rules = [
+        _Rule(0, zone, trigger_of(row.name), row.action.kind, row.text())
+        for row in fresh
+        if is_other(row.name)
+    ]
+    if not rules or not DIFFERENCES[kind]:
+        return []
+    passing = [0] if any(row.action == PASSTHRU for row in rows) else []
+    return _found(kind, rules, passing, last=1)
+
+
+def _found(kind: str, rules: Iterable[_Rule], passing: Sequence[int], last: int) -> list[Finding]:
+    """Return what `kind` takes otherwise of `rules`, each sort once."""
+    known = {each.id for each in DIFFERENCES[kind]}
     seen: dict[str, Finding] = {}
-    for rule in (rule for rules, _ in read for rule in rules):
-        for difference, told in _meant(rule, passing, last=len(zones) - 1):
+    for rule in rules:
+        for difference, told in _meant(rule, passing, last):
             if difference in known and difference not in seen:
-                message = f"{told} ({kind}); first: {printable(rule.line, 200)}"
+                message = f"{told} ({kind}); first: {printable(rule.text, 200)}"
                 seen[difference] = Finding("resolver", "warning", rule.zone, message, _FIX)
     return list(seen.values())
 
@@ -76,8 +102,14 @@ def _read(place: int, zone: str, path: Path) -> tuple[list[_Rule], bool]:
             line = raw.decode("ascii", errors="replace").strip()
             trigger = trigger_of(line.partition(" ")[0])
             if trigger is not Trigger.QNAME:
-                found.append(_Rule(place, zone, trigger, line))
+                found.append(_Rule(place, zone, trigger, _does(line), line))
     return found, passes
+
+
+def _does(line: str) -> Kind:
+    """Return what a record does."""
+    _, is_cname, target = line.partition(" CNAME ")
+    return _MARKS.get(target, Kind.CNAME) if is_cname else Kind.DATA
 
 
 def _meant(rule: _Rule, passing: Sequence[int], last: int) -> Iterator[tuple[str, str]]:
@@ -93,12 +125,12 @@ def _meant(rule: _Rule, passing: Sequence[int], last: int) -> Iterator[tuple[str
         yield "client-passes", "a client that passes is still blocked by names in the same zone"
         if rule.place:
             yield "passes", "a client that passes does not pass addresses in zones in front"
-    if rule.redirects and rule.trigger is not Trigger.RESPONSE_IP:
+    if rule.does is Kind.CNAME and rule.trigger is not Trigger.RESPONSE_IP:
         yield "redirects", "a redirect by a client or a name server is an empty answer"
     if rule.trigger in _SERVERS:
         yield "cached-servers", "names that are in the cache are not held against name servers"
     if rule.trigger is Trigger.RESPONSE_IP:
-        if rule.line.endswith((" CNAME rpz-drop.", " CNAME rpz-tcp-only.")):
+        if rule.does in {Kind.DROP, Kind.TCP_ONLY}:
             yield "cached-answers", "only the first who asks meets this, then the cache answers"
         if not rule.passes and passing and rule.place >= passing[0]:
             yield "cached-passes", "names that pass are blocked by this when they are in the cache"

@@ -92,6 +92,8 @@ class Verdict(NamedTuple):
     """triggers that the query meets, too, in the order in which they would have decided"""
     untold: tuple[Trigger, ...] = ()
     """what there are rules on that would decide before it, and of which the query says nothing"""
+    ruled_answers: bool = False
+    """there are rules on addresses in answers"""
 
     @property
     def blocks(self) -> bool:
@@ -157,7 +159,8 @@ def evaluate(zones: Sequence[Zone], sinkholes: Sequence[str], query: Query) -> V
             for place, zone in enumerate(zones)
         )
     )
-    return decided(query, sinkholes, found)._replace(untold=untold)
+    ruled = any(zone.any_below(LABELS[Trigger.RESPONSE_IP]) for zone in zones)
+    return decided(query, sinkholes, found)._replace(untold=untold, ruled_answers=ruled)
 
 
 def _unsaid(query: Query) -> Iterator[Trigger]:

@@ -44,6 +44,8 @@ class Source(NamedTuple):
     generation: int
     serial: int
     """the highest of the zones'"""
+    monitored: tuple[str, ...] = ()
+    """zones that are left out, for they are only monitored"""
 
 
 class Format(NamedTuple):
@@ -81,7 +83,8 @@ def source(config: Config, store: Store, manifest: Manifest, only: Sequence[str]
         rows.insert(0, QuickRows(tuple(names)))
         origins = ("sinkhole zones", *origins)
     serial = max((manifest.zones[o].serial for o in origins if o in manifest.zones), default=1)
-    return Source(config, origins, tuple(rows), manifest.generation, serial)
+    left = () if only else tuple(origin for origin in known if origin not in applied)
+    return Source(config, origins, tuple(rows), manifest.generation, serial, left)
 
 
 def _lines(

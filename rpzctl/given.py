@@ -210,7 +210,7 @@ def _unserved(judges: _Judges, each: "Said") -> Stop | None:
     """
     trigger, text = triggers.subject(each.owner)
     for kind in judges.kinds:
-        if cannot := abilities.why_not(kind, trigger, each.action.kind):
+        if cannot := abilities.why_not(kind, trigger, each.action):
             return Stop("resolver", f"{trigger} {text} {each.action.kind}", f"{kind}: {cannot}")
     return None
 

@@ -252,7 +252,7 @@ def _unserved(run: Run, rules: Iterable[Rule]) -> dict[tuple[Domain, Scope], Ref
     for kind in dict.fromkeys(resolver.kind for resolver in run.config.resolver):
         for rule in rules:
             action = PASSTHRU if rule.verb == "allow" else rule.action or run.config.action
-            cannot = abilities.why_not(kind, trigger_of(rule.name), action.kind)
+            cannot = abilities.why_not(kind, trigger_of(rule.name), action)
             if cannot:
                 told = Refusal(f"{rule.verb} {rule.shown()}", "resolver", f"{kind}: {cannot}")
                 found[rule.subject] = told

@@ -206,7 +206,8 @@ def check_repo(run: Run, also: Collection[str] = ()) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="rpzctl-check-") as name:
         paths = Paths(output=Path(name, "output"), state=Path(name, "state"))
         alone = run._replace(config=run.config.but(paths=paths), resolvers=(), reload=False)
-        found, book = _written(alone)
+        kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
+        found, book = _written(alone, kinds)
         if book is None:
             return found
         uses_feeds = any(feed.enabled for feed in _known_feeds(alone))
@@ -214,13 +215,12 @@ def check_repo(run: Run, also: Collection[str] = ()) -> list[Finding]:
             unsure = uses_feeds and "is not rewritten" in each.message
             told = "it may rest on feeds, of which there are no copies here"
             found.append(each._replace(severity="warning", fix=told) if unsure else each)
-        kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
         target, _ = planning.make_target(alone, book, None, None)
         for candidate in target.zones:
             if candidate.rows is None:
                 continue
             for kind in kinds:
-                found += abilities.of_rows(kind, candidate.origin, candidate.rows)
+                found += abilities.unknown(kind, candidate.origin, candidate.rows.all())
         return found
 
 
@@ -231,14 +231,14 @@ def _known_feeds(run: Run) -> Iterable[catalogue.Feed]:
         return ()
 
 
-def _written(run: Run) -> tuple[list[Finding], Book | None]:
+def _written(run: Run, kinds: Iterable[str]) -> tuple[list[Finding], Book | None]:
     """Check the rule files, templates and definitions; no rules are given if they have faults."""
     try:
         book = read_book(run.config.repo)
     except RpzctlError as fault:
         told = fault.details or (fault.message,)
         return [error("rules", run.config.repo, line) for line in told], None
-    return [*_rules(run, book), *_feeds(run)], book
+    return [*_rules(run, book, kinds), *_feeds(run)], book
 
 
 def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
@@ -247,7 +247,8 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
     What the configured kinds of resolvers cannot do is found, and what those in `also` could not.
     Faults of the configuration itself are raised before this is called.
     """
-    found, book = _written(run)
+    kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
+    found, book = _written(run, kinds)
     if book is None:
         return found
     found += _cases(run)
@@ -259,7 +260,6 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
         ]
     changed = list(drift.published(run.config, run.store, current, thorough=True))
     found += changed
-    kinds = dict.fromkeys([*(resolver.kind for resolver in run.config.resolver), *also])
     folder = run.store.folder(current)
     damaged = {each.where for each in changed}
     for entry in current.zones.values():
@@ -302,7 +302,7 @@ def _published_fragments(run: Run, current: Manifest) -> list[Finding]:
     return found
 
 
-def _rules(run: Run, book: Book) -> list[Finding]:
+def _rules(run: Run, book: Book, kinds: Iterable[str]) -> list[Finding]:
     """Judge all rules, and carry the templates out once."""
     try:
         target, made = planning.make_target(run, book, run.store.current(), None)
@@ -317,10 +317,10 @@ def _rules(run: Run, book: Book) -> list[Finding]:
         error("contradiction", book.where(block), f"contradicts 'allow {allow.shown()}'")
         for block, allow in guards.contradictions(made.rules)
     ]
-    return found + _dry_build(run, target)
+    return found + _dry_build(run, target, kinds)
 
 
-def _dry_build(run: Run, target: build.Target) -> list[Finding]:
+def _dry_build(run: Run, target: build.Target, kinds: Iterable[str]) -> list[Finding]:
     """Build what the rules and templates come to in a folder of its own, and check it there."""
     found: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="rpzctl-check-") as name:
@@ -331,6 +331,8 @@ def _dry_build(run: Run, target: build.Target) -> list[Finding]:
                 running = build.start_checkzone([entry], folder)
                 found += build.check_zone(candidate, entry, folder, None)
                 found += build.finish_checkzone(running)
+                for kind in kinds:
+                    found += abilities.of_candidate(kind, candidate)
         for resolver in run.config.resolver:
             found += includes.configuration(resolver, target.fragments, run.store.current_link)
     return found

@@ -27,6 +27,11 @@ class ResolverSettings(Typed):
     timeout: Patience = 10.0
     """seconds until a change of a small zone must be live"""
 
+    @property
+    def asked_from(self) -> Address | None:
+        """The address from which rpzctl asks it; None: the system chooses it."""
+        return self.source or (self.server if self.server.is_loopback else None)
+
 
 class BindSettings(ResolverSettings):
     """BIND 9, brought changes by rndc."""

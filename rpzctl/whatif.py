@@ -137,7 +137,27 @@ def _is_of_another(answer: Answer, zone: str, marks: Marks) -> bool:
     return names and answer.policy_zone not in {None, zone}
 
 
-def may_depend(verdict: evaluate.Verdict, answer: Answer, marks: Marks) -> bool:
+def held_against(
+    query: evaluate.Query,
+    verdict: evaluate.Verdict,
+    answer: Answer,
+    sinkhole: Sinkhole,
+    marks: Marks,
+) -> bool | None:
+    """Tell whether a resolver's answer is what the policy says; None: it cannot be told.
+
+    So where a rule may have made it of which the query says nothing, and where an answer does not
+    show that a rule on its addresses made it: it has none, and so have names that there are not.
+    """
+    if agrees(verdict, answer, sinkhole, marks):
+        unseen = marks in {Marks.AUTHORITATIVE, Marks.NONE} and verdict.ruled_answers
+        if verdict.blocks or answer.records or not unseen:
+            return True
+        return False if query.answers else None
+    return None if _may_depend(verdict, answer, marks) else False
+
+
+def _may_depend(verdict: evaluate.Verdict, answer: Answer, marks: Marks) -> bool:
     """Tell whether a rule may have made `answer` of which the query says nothing.
 
     Rules on clients have not: under one that speaks of this machine no change could be proved.

@@ -307,14 +307,20 @@ def _decided(run: Run, base: Manifest | None, answer: Answer) -> Answer:
             return answer._replace(
                 verdict=verdict, zone=origin, owner=found.owner, action=found.action
             )
-    shadows = {origin for origin, entry in _feed_zones(run, base) if entry.monitored}
-    would = [each.zone for each in answer.listed if each.blocks and each.zone in shadows]
-    if would:
-        told = f"{would[0]} is only monitored: what it would do is logged, and not done"
-        answer = answer._replace(notes=(*answer.notes, told))
+    answer = answer._replace(notes=(*answer.notes, *_monitored(run, base, name)))
     if any(each.reason == _FATES["excepted"] for each in answer.listed):
         return answer._replace(verdict="allowed")
     return answer
+
+
+def _monitored(run: Run, base: Manifest | None, name: Domain) -> Iterator[str]:
+    """Tell what zones that are only monitored have of `name`."""
+    for origin, entry in _feed_zones(run, base):
+        if base and entry.monitored:
+            found = published.find(run.store.folder(base), entry, name)
+            if found:
+                told = f"{origin}: {found.owner} {found.action} is only monitored: what it would do"
+                yield f"{told} is logged, and not done"
 
 
 def _operators(run: Run, base: Manifest | None, name: Domain) -> tuple[Action | None, str | None]:

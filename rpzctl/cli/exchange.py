@@ -76,6 +76,8 @@ def export(
     else:
         with written_aside(output.absolute(), mode=0o644) as file:
             lost = write(source, file)
+    for left in source.monitored:
+        show.note(f"{left} is only monitored, and left out: --zone {left} exports it")
     for what, count in lost.items():
         show.note(f"{form} cannot say it: {count} names {what}")
     if json:

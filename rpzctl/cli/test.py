@@ -79,6 +79,8 @@ def simulate(
         raise UsageFault(
             "with --file, what is asked stands in the file: take the other options out"
         )
+    if live and kind.upper() == "ANY":
+        raise UsageFault("--live asks for one type: of ANY each resolver gives what it likes")
     run = run_of(ctx)
     if file is not None:
         _cases(run, Path(file), planned=planned, as_json=json)
@@ -164,8 +166,8 @@ def _live(run: "Run", query: "Query", verdicts: Mapping[str, "Verdict"]) -> list
 
     None: it says something else, by a rule perhaps of which the query says nothing.
     """
+    from rpzctl import whatif
     from rpzctl.resolvers import Question
-    from rpzctl.whatif import agrees, may_depend
 
     found: list[dict[str, Any]] = []
     for settings, resolver in zip(run.config.resolver, run.resolvers, strict=True):
@@ -173,12 +175,13 @@ def _live(run: "Run", query: "Query", verdicts: Mapping[str, "Verdict"]) -> list
         if verdict is None:
             continue
         [answer] = resolver.ask([Question(query.name, query.type)], 2.0)
-        right = agrees(verdict, answer, run.config.sinkhole, resolver.marks)
         found.append(
             {
                 "resolver": resolver.title,
                 "answer": answer.text(),
-                "agrees": right or (None if may_depend(verdict, answer, resolver.marks) else False),
+                "agrees": whatif.held_against(
+                    query, verdict, answer, run.config.sinkhole, resolver.marks
+                ),
             }
         )
     return found

@@ -7,7 +7,8 @@ table against the daemons, both ways.
 import json
 from pathlib import Path
 
-from rpzctl.abilities import ABILITIES, CAN
+from rpzctl.abilities import ABILITIES, CAN, NEVER
+from rpzctl.differences import DIFFERENCES
 from rpzctl.rpz import BLOCK_KINDS, Kind
 from rpzctl.triggers import Trigger
 from tests.asking import ask, reply
@@ -84,6 +85,23 @@ def test_an_action_that_it_cannot_do_is_refused_before_it_is_published(
         assert served.daemon.kind in done.stderr
     assert before == served.files()
     assert REAL == served.answer("cannot.example")
+
+
+def test_a_target_with_an_asterisk_is_as_the_table_says(served: ConformingSite) -> None:
+    able = ABILITIES[served.daemon.kind]
+    words = ("block", "wild.example", "--action", "cname:*.garden.example")
+    if able.wildcard_targets == CAN == able.actions[Kind.CNAME]:
+        served.ok(*words)
+        assert f"wild.example.garden.example. {REAL}" == served.answer("wild.example")
+        served.ok("unblock", "wild.example")
+        return
+    before = served.files()
+    assert 4 == served.cli(*words).status
+    assert before == served.files()
+    served.ok(*words, "--no-apply")
+    found = served.cli("check")
+    assert (4, True) == (found.status, "[resolver]" in found.stdout)
+    served.ok("unblock", "wild.example")
 
 
 def test_a_rule_that_ends_it_is_refused_before_it_is_published(served: ConformingSite) -> None:
@@ -184,20 +202,43 @@ def test_what_a_cname_leads_to_is_as_the_table_says(served: ConformingSite) -> N
 def test_triggers_on_addresses_are_as_the_table_says(served: ConformingSite) -> None:
     able = ABILITIES[served.daemon.kind]
     assert REAL == served.answer("any.example")
-    done = served.ok("block", REAL, "--force", "--json").json()["applied"]
-    knows = able.triggers[Trigger.RESPONSE_IP] == CAN
-    assert ("NXDOMAIN" if knows else REAL) == served.answer("some.example")
-    assert knows != any("response-ip: never matches" in told for told in done["warnings"])
+    if able.triggers[Trigger.RESPONSE_IP] == NEVER:
+        before = served.files()
+        for words in ((REAL,), ("127.0.0.2", "--trigger", "client-ip")):
+            refused = served.cli("block", *words, "--force")
+            assert (4, True) == (refused.status, "no resolver that is conf" in refused.stderr)
+        assert before == served.files()
+        return
+    served.ok("block", REAL, "--force")
+    assert "NXDOMAIN" == served.answer("some.example")
     served.ok("unblock", REAL)
     assert REAL == served.answer("more.example")
-    served.ok("block", "127.0.0.2", "--trigger", "client-ip", "--force")
-    found = ask(served.daemon.port, "who.example", source="127.0.0.2")
-    told = able.triggers[Trigger.CLIENT_IP]
-    assert (REAL if told.startswith("never") else "NXDOMAIN") == found
-    leaks = "given to others" in told
+    done = served.ok("block", "127.0.0.2", "--trigger", "client-ip", "--force", "--json").json()
+    assert "NXDOMAIN" == ask(served.daemon.port, "who.example", source="127.0.0.2")
+    leaks = "given to others" in able.triggers[Trigger.CLIENT_IP]
+    assert leaks == any("client-ip 127.0.0.2" in each for each in done["applied"]["warnings"])
     assert ("NXDOMAIN" if leaks else REAL) == served.answer("who.example")
+    assert "client-ip" not in served.ok("block", "other.example").stderr, "it was told once"
+    served.ok("unblock", "other.example")
     served.ok("unblock", "127.0.0.2", "--trigger", "client-ip")
     assert REAL == ask(served.daemon.port, "who2.example", source="127.0.0.2")
+
+
+def test_a_command_tells_what_its_rule_means_otherwise(served: ConformingSite) -> None:
+    known = {each.id for each in DIFFERENCES[served.daemon.kind]}
+    if ABILITIES[served.daemon.kind].triggers[Trigger.CLIENT_IP] == NEVER:
+        assert "client-passes" not in known
+        return
+    words = ("127.0.0.3", "--trigger", "client-ip", "--force")
+    told = served.ok("allow", *words).stderr
+    assert ("a client that passes is still blocked" in told) == ("client-passes" in known)
+    served.ok("unallow", "127.0.0.3", "--trigger", "client-ip")
+    served.ok("block", "ns.other.example", "--trigger", "nsdname", "--action", "cname:g.example")
+    told = served.ok("block", "192.0.2.99", "--trigger", "ns-ip", "--force").stderr
+    assert ("is an empty answer" in told) is False, "it was told with the rule that it is about"
+    assert ("not held against name servers" in told) == ("cached-servers" in known)
+    served.ok("unblock", "ns.other.example", "--trigger", "nsdname")
+    served.ok("unblock", "192.0.2.99", "--trigger", "ns-ip")
 
 
 def test_the_operator_comes_before_feeds_and_feeds_come_and_go(served: ConformingSite) -> None:
@@ -219,6 +260,23 @@ def test_the_operator_comes_before_feeds_and_feeds_come_and_go(served: Conformin
     assert names == served.answers(names)
     live = served.ok("status", "--json").json()
     assert (True, ["local.rpz"]) == (live["live"], [zone["origin"] for zone in live["zones"]])
+
+
+def test_an_answer_that_does_not_show_its_rule_is_not_called_right(
+    served: ConformingSite,
+) -> None:
+    served.ok("allow", "known.example")
+    if ABILITIES[served.daemon.kind].triggers[Trigger.RESPONSE_IP] == NEVER:
+        served.ok("unallow", "known.example")
+        return
+    served.ok("block", REAL, "--action", "nodata", "--force")
+    told = served.ok("test", "unasked.example", "--live", "--json").json()["live"]
+    assert [None] == [each["agrees"] for each in told], told
+    done = served.cli("test", "unasked2.example", "--answer", REAL, "--live")
+    assert (0, True) == (done.status, "as the policy says" in done.stdout), done
+    assert 2 == served.cli("test", "unasked.example", "--type", "ANY", "--live").status
+    served.ok("unblock", REAL)
+    served.ok("unallow", "known.example")
 
 
 def test_how_long_answers_of_a_group_may_be_kept_is_as_the_table_says(

@@ -33,7 +33,10 @@ def test_a_group_is_tried_before_it_bites(site: Site) -> None:
     assert "neither blocked nor allowed" in found.stdout
     assert "only monitored" in found.stderr
     assert site.ok("test", "c2.bad.example", "--live", "--json").json()
-    assert "c2.bad" not in site.ok("export", "--format", "domains").stdout
+    exported = site.ok("export", "--format", "domains")
+    assert "c2.bad" not in exported.stdout
+    assert "malware.rpz is only monitored, and left out" in exported.stderr
+    assert "c2.bad" in site.ok("export", "--format", "domains", "--zone", "malware.rpz").stdout
     assert "policy-overrides" not in {
         each["id"]
         for each in site.cli("doctor", "--only", "policy-overrides", "--json").json()["findings"]

@@ -168,3 +168,13 @@ def test_wide_and_own_networks_need_force(served: Site) -> None:
     assert served.files() == before
     served.ok("block", "10.1.2.3", "--force")
     served.ok("unblock", "10.1.2.3")
+
+
+def test_a_rule_on_ourselves_is_told_when_it_cannot_be_proved(site: Site) -> None:
+    site.impatient()
+    before = site.files()
+    done = site.cli("allow", "127.0.0.0/8", "--trigger", "client-ip", "--force")
+    assert done.status == 5
+    assert "takes in 127.0.0.1, from which rpzctl asks" in done.stderr
+    assert "include lines" not in done.stderr
+    assert site.files()["allow"] == before["allow"]

@@ -6,6 +6,8 @@ import pytest
 
 from rpzctl import abilities, config, fragments, includes, process
 from rpzctl.errors import RpzctlError
+from rpzctl.names import Domain
+from rpzctl.plan import Candidate
 from rpzctl.render import environment
 from rpzctl.resolver_settings import RESOLVERS, PdnsRecursorSettings, UnboundSettings
 from rpzctl.resolvers import Answer, Marks, Question
@@ -106,6 +108,11 @@ def test_what_a_kind_cannot_do_is_found_in_a_zone_file(tmp_path: Path) -> None:
 def test_what_a_kind_cannot_do_is_an_error_before_it_is_published() -> None:
     garden = parse_action("cname:garden.example")
     shapes = {garden: ("", " CNAME garden.example.\n")}
+    wild = {parse_action("cname:*.garden.example"): ("", " CNAME *.garden.example.\n")}
+    [told] = abilities.of_shapes("unbound", "x.rpz", wild)
+    assert ("error", True) == (told.severity, "begins with an asterisk" in told.message)
+    assert [] == abilities.of_shapes("unbound", "x.rpz", shapes)
+    assert [] == abilities.of_shapes("pdns-recursor", "x.rpz", wild)
     [found] = abilities.of_shapes("knot", "x.rpz", shapes)
     assert ("error", "x.rpz") == (found.severity, found.where)
     assert [] == abilities.of_shapes("bind", "x.rpz", shapes)
@@ -124,7 +131,7 @@ def test_a_rule_that_ends_a_resolver_is_an_error(tmp_path: Path) -> None:
     for kind in RESOLVERS:
         found = [
             *abilities.of_zone_file(kind, "x.rpz", path),
-            *abilities.of_rows(kind, "x.rpz", rows),
+            *abilities.of_candidate(kind, Candidate(Domain("x.rpz"), rows=rows)),
         ]
         said = [each.message for each in found if each.severity == "error"]
         if kind == "unbound":
