@@ -98,6 +98,7 @@ ABILITIES: Mapping[str, Ability] = MappingProxyType(
             triggers=_triggers(NEVER),
             change="its control sockets: each changed zone, or all for another set of zones",
             proof="an answer names its policy zone (extended error, RFC 8914)",
+            wildcard_targets="left out: the name resolves",
             cname_targets="not held against policy: it resolves",
         ),
     }
