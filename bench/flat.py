@@ -5,6 +5,7 @@
 Both places have a named of their own that has loaded its zones, and take turns.
 """
 
+import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -64,9 +65,12 @@ def query(here: Place, count: int, turns: int) -> Line:
 
 
 def exports(here: Place, count: int) -> Iterator[Line]:
-    """Measure the policy written for other programs, against sorting the feed's file."""
-    out, feed = here.home / "exported", here.home / "feed.hosts"
-    sort = ["sort", "-u", "--parallel=1", "-o", "/dev/null", str(feed)]
+    """Measure the policy written for other programs, against sorting the names in any order."""
+    out, shuffled = here.home / "exported", here.home / "shuffled"
+    lines = (here.home / "feed.hosts").read_text(encoding="ascii").splitlines(keepends=True)
+    random.Random(1).shuffle(lines)
+    shuffled.write_text("".join(lines), encoding="ascii")
+    sort = ["sort", "-u", "--parallel=1", "-o", "/dev/null", str(shuffled)]
 
     def export(form: str, _: int) -> float:
         return here.rpzctl("export", "--format", form, "--output", str(out))

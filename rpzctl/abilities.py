@@ -243,12 +243,17 @@ def for_none(kinds: Collection[str], origin: str, rows: Iterable[Row]) -> list[F
     Harm: on Knot Resolver alone `rpzctl block 198.51.100.7` would be called live, and do nothing.
     """
     found = []
-    for row in rows if kinds else ():
+    for row in rows:
         trigger = trigger_of(row.name)
-        if all(ABILITIES[kind].triggers[trigger] == NEVER for kind in kinds):
+        if is_known_by_none(kinds, trigger):
             told = f"no resolver that is configured knows the trigger {trigger}: {row.text()}"
             found.append(error("resolver", origin, told, _FIX))
     return found
+
+
+def is_known_by_none(kinds: Collection[str], trigger: Trigger) -> bool:
+    """Tell whether there are resolvers of `kinds`, and none of them knows `trigger`."""
+    return bool(kinds) and all(ABILITIES[kind].triggers[trigger] == NEVER for kind in kinds)
 
 
 def _ends(kind: str, origin: str, rows: Rows) -> list[Finding]:

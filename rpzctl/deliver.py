@@ -164,16 +164,18 @@ def _prove(
         try:
             prove(resolver, zones, expect, run.config.sinkhole, order=order, behind=behind)
         except NotLive as fault:
-            fault.fix = _of_ourselves(run, manifest) or fault.fix
+            with suppress(RpzctlError):  # damaged since: the fault is the news
+                fault.fix = _of_ourselves(run, manifest) or fault.fix
             raise
 
 
 def _of_ourselves(run: Run, manifest: Manifest) -> str | None:
     """Return which rule on clients takes in an address that rpzctl asks from; None: none does."""
-    entry = manifest.zones[run.config.policy.operator_zone]
-    path = run.store.folder(manifest) / (entry.rows_file or "")
+    entry = manifest.zones.get(run.config.policy.operator_zone)
+    if entry is None or not entry.rows_file:
+        return None
     ours = [address for each in run.config.resolver if (address := each.asked_from)]
-    for row in read_rows(path) if path.is_file() else ():
+    for row in read_rows(run.store.folder(manifest) / entry.rows_file):
         if trigger_of(row.name) is Trigger.CLIENT_IP:
             net = network_of(row.name)
             taken = next((address for address in ours if address in net), None)

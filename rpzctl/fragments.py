@@ -156,8 +156,10 @@ def rows_of(config: Config, folder: Path, made: Manifest) -> Iterable[Row]:
 
     `folder` is that generation's. Raises `RpzctlError` when they are damaged.
     """
-    own = made.zones[config.policy.operator_zone].rows_file
-    return read(folder / own) if own and SINKHOLES in names(config) else ()
+    own = made.zones.get(config.policy.operator_zone)  # None: it had another name then
+    if own is None or not own.rows_file or SINKHOLES not in names(config):
+        return ()
+    return read(folder / own.rows_file)
 
 
 def below_sinkholes(sinkholes: Sequence[str], rows: Iterable[Row]) -> list[Row]:

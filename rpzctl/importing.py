@@ -248,14 +248,21 @@ def _stops(run: Run, rules: Iterable[Rule]) -> dict[tuple[Domain, Scope], Refusa
 
 def _unserved(run: Run, rules: Iterable[Rule]) -> dict[tuple[Domain, Scope], Refusal]:
     """Return the rules that a configured resolver cannot serve: with them nothing would go live."""
+    kinds = dict.fromkeys(resolver.kind for resolver in run.config.resolver)
     found = {}
-    for kind in dict.fromkeys(resolver.kind for resolver in run.config.resolver):
-        for rule in rules:
-            action = PASSTHRU if rule.verb == "allow" else rule.action or run.config.action
-            cannot = abilities.why_not(kind, trigger_of(rule.name), action)
-            if cannot:
-                told = Refusal(f"{rule.verb} {rule.shown()}", "resolver", f"{kind}: {cannot}")
-                found[rule.subject] = told
+    for rule in rules:
+        trigger = trigger_of(rule.name)
+        action = PASSTHRU if rule.verb == "allow" else rule.action or run.config.action
+        reasons = [
+            f"{kind}: {cannot}"
+            for kind in kinds
+            if (cannot := abilities.why_not(kind, trigger, action))
+        ]
+        if abilities.is_known_by_none(kinds, trigger):
+            reasons.append("no resolver that is configured knows such rules")
+        if reasons:
+            text = f"{rule.verb} {rule.shown()}"
+            found[rule.subject] = Refusal(text, "resolver", "; ".join(reasons))
     return found
 
 

@@ -387,6 +387,18 @@ def test_what_a_resolver_cannot_serve_is_left_out_and_told(repo: Site) -> None:
     assert ["resolver"] == [each["guard"] for each in done["refused"]]
 
 
+def test_what_no_resolver_knows_is_left_out_and_told(repo: Site) -> None:
+    head = repo.config.read_text().partition("[[resolver]]")[0]
+    repo.config.write_text(f'{head}[[resolver]]\nkind = "knot"\n')
+    path = repo.home / "old.zone"
+    path.write_text("24.0.100.51.198.rpz-ip CNAME .\nevil.example CNAME .\n")
+    done = repo.ok("import", str(path), "--format", "rpz", "--no-apply", "--json").json()
+    assert ["block evil.example exact"] == done["added"]
+    assert [("block 198.51.100.0/24", "resolver")] == [
+        (each["subject"], each["guard"]) for each in done["refused"]
+    ]
+
+
 def test_a_hosts_file_means_the_names_alone(repo: Site) -> None:
     path = repo.home / "hosts"
     path.write_text("127.0.0.1 localhost\n0.0.0.0 ads.example.net tracker.example.net\n")
