@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from rpzctl.check import Finding, error
 from rpzctl.names import printable
 from rpzctl.plan import Candidate
-from rpzctl.rows import QuickRows, Rows, Shape, expand
+from rpzctl.rows import QuickRows, Shape, expand
 from rpzctl.rpz import Action, Kind, Row
 from rpzctl.triggers import Trigger, trigger_of
 
@@ -120,10 +120,11 @@ def of_candidate(kind: str, zone: Candidate) -> list[Finding]:
     Harm: a zone that is to be monitored is applied by a kind that knows no such thing.
     """
     shapes = zone.drawn.shapes if zone.drawn else {}
-    found = of_shapes(kind, zone.origin, shapes)
+    rows = zone.rows.all() if isinstance(zone.rows, QuickRows) else ()
+    found = of_shapes(kind, zone.origin, shapes, rows)
     if zone.monitored:
         found += of_monitored(kind, zone.origin)
-    return found + (_ends(kind, zone.origin, zone.rows) if zone.rows is not None else [])
+    return found + _ends(kind, zone.origin, rows)
 
 
 def of_monitored(kind: str, origin: str) -> list[Finding]:
@@ -145,18 +146,23 @@ def of_max_ttl(kind: str, group: str, seconds: int | None) -> list[Finding]:
     return [Finding("resolver", "warning", f"group.{group}", told, "let [soa] ttl be as short")]
 
 
-def of_shapes(kind: str, origin: str, shapes: Mapping[Action, Shape]) -> list[Finding]:
+def of_shapes(
+    kind: str, origin: str, shapes: Mapping[Action, Shape], rows: Iterable[Row] = ()
+) -> list[Finding]:
     """Find what `kind` cannot do among the records that a zone is to have. Each is an error.
+
+    Of `rows` the first is told that it is about.
 
     Harm: Knot Resolver leaves such a rule out, and the name resolves; PowerDNS Recursor drops the
     whole zone for one record that stands twice, and says that all is well.
     """
-    lines = (
-        line for shape in shapes.values() for line in expand(shape, _NAME).splitlines(keepends=True)
-    )
-    return [
-        error("resolver", origin, f"{seen.message} ({kind})", _FIX) for seen in _faults(kind, lines)
-    ]
+    found: dict[str, Finding] = {}
+    for action, shape in shapes.items():
+        for seen in _faults(kind, expand(shape, _NAME).splitlines(keepends=True)):
+            first = next((row for row in rows if row.action == action), None)
+            told = f"{seen.message} ({kind})" + (f"; first: {first.text()}" if first else "")
+            found.setdefault(seen.message, error("resolver", origin, told, _FIX))
+    return list(found.values())
 
 
 def of_zone_file(kind: str, origin: str, path: Path) -> list[Finding]:
@@ -213,9 +219,10 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
         action = Kind.DATA
         if record[1] == "CNAME":
             action = _MARKS.get(record[2], Kind.CNAME)
+        is_wild = action is Kind.CNAME and record[2].startswith("*.")
         if able.actions[action] != CAN:
             tell(f"action {action}: {able.actions[action]}", line)
-        if able.wildcard_targets != CAN and action is Kind.CNAME and record[2].startswith("*."):
+        elif is_wild and able.wildcard_targets != CAN:
             tell(f"action {action} to *.NAME: {able.wildcard_targets}", line)
         if (trigger, action) in able.ends:
             tell(_ending(trigger, action), line)
@@ -256,13 +263,13 @@ def is_known_by_none(kinds: Collection[str], trigger: Trigger) -> bool:
     return bool(kinds) and all(ABILITIES[kind].triggers[trigger] == NEVER for kind in kinds)
 
 
-def _ends(kind: str, origin: str, rows: Rows) -> list[Finding]:
+def _ends(kind: str, origin: str, rows: Iterable[Row]) -> list[Finding]:
     """Find rules among `rows` that end `kind`: each sort once, as an error. Large zones have none.
 
     Harm: Unbound 1.17 ends at the first query that meets a rule on name servers with tcp-only.
     """
     seen: dict[str, Finding] = {}
-    for row in rows.all() if isinstance(rows, QuickRows) else ():
+    for row in rows:
         trigger = trigger_of(row.name)
         if (trigger, row.action.kind) in ABILITIES[kind].ends:
             _note(seen, "error", origin, _ending(trigger, row.action.kind), kind, row)

@@ -279,7 +279,17 @@ def check_all(run: Run, also: Collection[str] = ()) -> list[Finding]:
     ]
     rows = {origin: current.zones[origin].rows for origin in current.policy_zones}
     found += views.findings(run.config, rows)
-    return found + _published_fragments(run, current) + _not_live(run, current)
+    once: dict[tuple[str, str, str], Finding] = {}
+    for each in found:
+        once.setdefault(_about(each), each)
+    return [*once.values(), *_published_fragments(run, current), *_not_live(run, current)]
+
+
+def _about(finding: Finding) -> tuple[str, str, str]:
+    """Return what a finding is about: what is published and what is written say the same once."""
+    is_of_kind = finding.id == "resolver"
+    message = finding.message.partition("; first: ")[0] if is_of_kind else finding.message
+    return finding.id, finding.where, message
 
 
 def _cases(run: Run) -> list[Finding]:
