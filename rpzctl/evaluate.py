@@ -131,17 +131,19 @@ class Zone(NamedTuple):
 
 
 @contextmanager
-def opened_zones(files: Iterable[tuple[Path, ZoneEntry]]) -> Iterator[list[Zone]]:
+def opened_zones(
+    files: Iterable[tuple[Path, ZoneEntry]], *, monitored: bool = False
+) -> Iterator[list[Zone]]:
     """Give policy zones, in their order, from pairs of a folder and the zone of a generation in it.
 
-    Without those that are monitored, which do nothing. Raises OSError, ValueError for files that
-    are gone or damaged.
+    Without those that are monitored, which do nothing, or those alone. Raises OSError, ValueError
+    for files that are gone or damaged.
     """
     with ExitStack() as stack:
         yield [
             Zone(entry.origin, *stack.enter_context(opened(folder, entry)))
             for folder, entry in files
-            if not entry.monitored
+            if entry.monitored is monitored
         ]
 
 

@@ -106,9 +106,26 @@ def verdicts(
                 for name in names
             }
     except (OSError, ValueError) as fault:
-        raise RpzctlError(
-            f"a published file is gone or damaged: {fault}", fix="'rpzctl apply' builds it anew"
-        ) from None
+        raise _damaged(fault) from None
+
+
+def monitored(run: Run, query: evaluate.Query) -> list[evaluate.Verdict]:
+    """Return what each published zone that is only monitored would do with `query`, if it bit.
+
+    Raises `RpzctlError`.
+    """
+    files, _ = published(run)
+    try:
+        with evaluate.opened_zones(files, monitored=True) as zones:
+            each = [evaluate.evaluate([zone], (), query) for zone in zones]
+    except (OSError, ValueError) as fault:
+        raise _damaged(fault) from None
+    return [verdict for verdict in each if verdict.match]
+
+
+def _damaged(fault: Exception) -> RpzctlError:
+    told = f"a published file is gone or damaged: {fault}"
+    return RpzctlError(told, fix="'rpzctl apply' builds it anew")
 
 
 def held(run: Run, path: Path, *, as_planned: bool) -> list[cases.Held]:

@@ -93,21 +93,26 @@ def _one(
     run: "Run", query: "Query", view: str | None, *, planned: bool, live: bool, as_json: bool
 ) -> None:
     """Tell what becomes of one query: in a view, or in each."""
-    from rpzctl import whatif
+    from rpzctl import cases, whatif
 
     every = tuple(each.name for each in run.config.view)
     asked = (view,) if view else every or ("",)
     verdicts = whatif.verdicts(run, query, dict.fromkeys((*asked, "")), as_planned=planned)
     told = {each: verdicts[each] for each in asked}
     differ = _live(run, query, told if view else verdicts) if live else []
+    shadows = [] if planned else whatif.monitored(run, query)
     if as_json:
         each_view = {"views": {each: told[each].value() for each in told}}
         value = told[asked[0]].value() if view or not every else each_view
         more = {"live": differ} if live else {}
+        if shadows:
+            more["monitored"] = [verdict.value() for verdict in shadows]
         show.document({"name": query.name, "type": query.type, **value, **more})
     else:
         for each, verdict in told.items():
             _tell(query, verdict, each)
+        for verdict in shadows:
+            print(show.plain(f"  only monitored: {cases.told(verdict)}"))
         for resolver in differ:
             mark = _MARKS.get(resolver["agrees"]) or show.paint("differs", "red")
             print(f"  {resolver['resolver']}: {show.plain(str(resolver['answer']))}: {mark}")

@@ -32,7 +32,14 @@ def test_a_group_is_tried_before_it_bites(site: Site) -> None:
     found = site.ok("why", "c2.bad.example")
     assert "neither blocked nor allowed" in found.stdout
     assert "only monitored" in found.stderr
-    assert site.ok("test", "c2.bad.example", "--live", "--json").json()
+    tested = site.ok("test", "c2.bad.example", "--live", "--json").json()
+    assert [("malware.rpz", "nxdomain")] == [
+        (each["match"]["zone"], each["outcome"]) for each in tested["monitored"]
+    ]
+    told = site.ok("test", "c2.bad.example").stdout
+    assert "not rewritten" in told
+    assert "only monitored: nxdomain by malware.rpz: c2.bad.example" in told
+    assert "only monitored" not in site.ok("test", "fine.example").stdout
     exported = site.ok("export", "--format", "domains")
     assert "c2.bad" not in exported.stdout
     assert "malware.rpz is only monitored, and left out" in exported.stderr
