@@ -11,7 +11,7 @@ from rpzctl.doctor.finding import Finding
 from rpzctl.doctor.scene import Scene
 from rpzctl.errors import RpzctlError
 from tests.integration.test_drift import rndc
-from tests.servers import Site
+from tests.servers import Site, until
 
 PLACE = re.compile(r"(?P<file>/.+?)(?::(?P<line>\d+))?, (?:inside .*|at the top level):\Z")
 LOADED_AGAIN = "then: rndc reconfig"
@@ -42,6 +42,11 @@ def one(site: Site, only: str, state: str = "fault", *, system: Path = Path("/")
     [finding] = found(site, only, system=system)
     assert (only, state) == (finding.id, finding.state), finding
     return finding
+
+
+def becomes_well(site: Site, *only: str) -> None:
+    """Wait until nothing is amiss: named applies policy a moment after it took a configuration."""
+    until(lambda: not found(site, *only), f"nothing is amiss with {', '.join(only)}", 10.0)
 
 
 def mend(site: Site, finding: Finding) -> None:

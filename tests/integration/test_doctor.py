@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rpzctl.doctor.finding import Finding
-from tests.integration.examining import found, one, shell
+from tests.integration.examining import becomes_well, found, one, shell
 from tests.integration.test_drift import rndc
 from tests.integration.test_feeds import local
 from tests.servers import Site, bare_site
@@ -79,7 +79,7 @@ def test_a_zone_that_named_was_not_told_of(well: Site) -> None:
     assert "does not serve malware.rpz as published" in one(well, "live").what
     assert finding.fix.startswith("rndc reconfig;")
     rndc(well, "reconfig")
-    assert [] == found(well, "running-zones", "live")
+    becomes_well(well, "running-zones", "live")
 
 
 def test_a_resolver_that_refuses_us(well: Site) -> None:
@@ -90,7 +90,7 @@ def test_a_resolver_that_refuses_us(well: Site) -> None:
     assert "allow-query { localhost; 192.0.2.1; };" == line
     well.include(options=line)
     rndc(well, "reconfig")
-    assert [] == found(well, "resolver-refuses", "live")
+    becomes_well(well, "resolver-refuses", "live")
 
 
 def test_a_named_that_hangs_costs_no_more_than_its_time(well: Site) -> None:
