@@ -14,7 +14,7 @@ from rpzctl.check import Finding, error
 from rpzctl.names import printable
 from rpzctl.plan import Candidate
 from rpzctl.rows import QuickRows, Shape, expand
-from rpzctl.rpz import Action, Kind, Row
+from rpzctl.rpz import MARKS, Action, Kind, Row
 from rpzctl.triggers import Trigger, trigger_of
 
 CAN = ""
@@ -187,13 +187,6 @@ def of_zone_file(kind: str, origin: str, path: Path) -> list[Finding]:
 _NAME = "name.invalid"
 _FIX = "docs/resolvers.md tells what each kind can do"
 _RECORD = re.compile(r"(?:[0-9]+ )?(?:IN )?([A-Z0-9]+) (.*)")
-_MARKS = {
-    ".": Kind.NXDOMAIN,
-    "*.": Kind.NODATA,
-    "rpz-drop.": Kind.DROP,
-    "rpz-tcp-only.": Kind.TCP_ONLY,
-    "rpz-passthru.": Kind.PASSTHRU,
-}
 
 
 def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
@@ -218,7 +211,7 @@ def _faults(kind: str, lines: Iterable[str]) -> list[_Seen]:
             continue
         action = Kind.DATA
         if record[1] == "CNAME":
-            action = _MARKS.get(record[2], Kind.CNAME)
+            action = MARKS.get(record[2], Kind.CNAME)
         is_wild = action is Kind.CNAME and record[2].startswith("*.")
         if able.actions[action] != CAN:
             tell(f"action {action}: {able.actions[action]}", line)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rpzctl.check import Finding
 from rpzctl.differences import DIFFERENCES
 from rpzctl.names import printable
-from rpzctl.rpz import PASSTHRU, Kind, Row
+from rpzctl.rpz import MARKS, PASSTHRU, Kind, Row
 from rpzctl.triggers import Trigger, is_other, trigger_of
 
 _OTHERS = b".rpz-"
@@ -20,13 +20,6 @@ _OTHERS = b".rpz-"
 _PASSES = b" CNAME rpz-passthru."
 _LATE = frozenset({Trigger.RESPONSE_IP, Trigger.NSDNAME, Trigger.NSIP})
 _SERVERS = frozenset({Trigger.NSDNAME, Trigger.NSIP})
-_MARKS = {
-    ".": Kind.NXDOMAIN,
-    "*.": Kind.NODATA,
-    "rpz-drop.": Kind.DROP,
-    "rpz-tcp-only.": Kind.TCP_ONLY,
-    "rpz-passthru.": Kind.PASSTHRU,
-}
 _FIX = "docs/reference/resolvers.md tells what each kind does otherwise"
 
 
@@ -109,7 +102,7 @@ def _read(place: int, zone: str, path: Path) -> tuple[list[_Rule], bool]:
 def _does(line: str) -> Kind:
     """Return what a record does."""
     _, is_cname, target = line.partition(" CNAME ")
-    return _MARKS.get(target, Kind.CNAME) if is_cname else Kind.DATA
+    return MARKS.get(target, Kind.CNAME) if is_cname else Kind.DATA
 
 
 def _meant(rule: _Rule, passing: Sequence[int], last: int) -> Iterator[tuple[str, str]]:

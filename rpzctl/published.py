@@ -13,15 +13,7 @@ from typing import NamedTuple
 from rpzctl.manifest import ZoneEntry
 from rpzctl.names import Domain, ancestors, printable, sort_key
 from rpzctl.policy import Effect
-from rpzctl.rpz import PASSTHRU, Action, parse_action
-
-_SAYS = {
-    ".": "nxdomain",
-    "*.": "nodata",
-    "rpz-drop.": "drop",
-    "rpz-tcp-only.": "tcp-only",
-    "rpz-passthru.": "passthru",
-}
+from rpzctl.rpz import MARKS, PASSTHRU, Action, parse_action
 
 
 class Trigger(NamedTuple):
@@ -151,6 +143,7 @@ def _action(record: str) -> str:
     """Return for people what a record (``CNAME .``, perhaps with TTL and class) does."""
     words = record.split()
     if len(words) > 1 and words[-2] == "CNAME":
-        return _SAYS.get(words[-1], f"cname:{printable(words[-1].rstrip('.'))}")
+        mark = MARKS.get(words[-1])
+        return str(mark) if mark else f"cname:{printable(words[-1].rstrip('.'))}"
     # The records of a sinkhole have a TTL of their own, local data of a rule that of the zone.
     return "sinkhole" if words and words[0].isdigit() else f"data:{printable(record, 200)}"

@@ -5,8 +5,9 @@ Rewriting". Triggers other than names are in `rpzctl.triggers`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rpzctl.names import LABEL, LAST_LABEL, MAX_LENGTH, RESERVED, Domain, NameFault, parse
@@ -73,6 +74,16 @@ RECORD_PATTERN = (
 RECORD = re.compile(RECORD_PATTERN + r"\Z")
 RECORDS = re.compile(rf"(?:{RECORD_PATTERN}\n)*+")
 
+MARKS: Mapping[str, Kind] = MappingProxyType(
+    {
+        ".": Kind.NXDOMAIN,
+        "*.": Kind.NODATA,
+        "rpz-drop.": Kind.DROP,
+        "rpz-tcp-only.": Kind.TCP_ONLY,
+        "rpz-passthru.": Kind.PASSTHRU,
+    }
+)
+"""targets of a CNAME in a policy zone that are no redirects (draft-vixie-dnsop-dns-rpz-00, 3)"""
 PASSTHRU = Action(Kind.PASSTHRU)
 SINKHOLE = Action(Kind.SINKHOLE)
 BLOCK_KINDS = tuple(kind for kind in Kind if kind is not Kind.PASSTHRU)

@@ -11,18 +11,11 @@ from rpzctl import records, triggers
 from rpzctl.formats.parsed import KEPT_REJECTS, Reject
 from rpzctl.formats.rpz import FRAME, INHERITED, address, bare, origin_of, record
 from rpzctl.names import Domain, NameFault, parse, printable
-from rpzctl.rpz import PASSTHRU, Action, Kind, Scope
+from rpzctl.rpz import MARKS, PASSTHRU, Action, Kind, Scope
 from rpzctl.triggers import LABELS, Trigger
 
 MOST = 200_000
 """rules that are read"""
-_ACTIONS = {
-    ".": Action(Kind.NXDOMAIN),
-    "*.": Action(Kind.NODATA),
-    "rpz-drop.": Action(Kind.DROP),
-    "rpz-tcp-only.": Action(Kind.TCP_ONLY),
-    "rpz-passthru.": PASSTHRU,
-}
 
 
 class Said(NamedTuple):
@@ -148,8 +141,8 @@ def _action(owner: str, kind: str, data: str) -> Action:
     if kind != "CNAME":
         return Action(Kind.DATA, data=(records.record(f"{kind} {data}"),))
     target = data.partition(" ")[0].lower()
-    if target in _ACTIONS:
-        return _ACTIONS[target]
+    if target in MARKS:
+        return Action(MARKS[target])
     if target in {f"{owner}.", f"{owner.removesuffix('.rpz-ip')}."}:
         return PASSTHRU  # the old form: a CNAME to the trigger itself
     if not target.endswith("."):
